@@ -241,16 +241,19 @@ class Ingestion:
         The frame's name, cut in two.
     digest : ContentDigest
         What the file held when the intent was written.
-    facts : FrameFacts
-        What its header says.
+    facts : FrameFacts or None
+        What its header says; None once it is recorded.
     archive_record : mapping or None
-        What is sent to the archive, less the version; None where no archive is in play.
+        What is sent to the archive, less the version; None where no archive is in play, and
+        once it is recorded.
     key : str
         Slash path inside the file store.
     version_key : str or None
         What the store calls the version; None until it is stored.
     frame_id : int or None
         The archive's number; None until it is archived.
+    archived_at : datetime or None
+        When the archive stored the version, UTC; None until it is archived.
     content_type : str
         Media type of the file.
     error : str or None
@@ -267,11 +270,12 @@ class Ingestion:
     basename: str
     extension: str
     digest: ContentDigest
-    facts: FrameFacts
+    facts: FrameFacts | None
     archive_record: Mapping[str, Any] | None
     key: str
     version_key: str | None = None
     frame_id: int | None = None
+    archived_at: datetime | None = None
     content_type: str = ""
     error: str | None = None
     message: str | None = None

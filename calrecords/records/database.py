@@ -1,0 +1,185 @@
+"""One records database: opened once, safe between threads, opened anew after a fork."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import Session
+
+from calrecords.errors import ConfigurationError, SchemaError
+from calrecords.frames import CalibrationFrame
+from calrecords.records import migrate, reading
+from calrecords.records.engine import as_writer, database_url, make_engine, our_errors, shown
+from calrecords.records.models import Archive
+from calrecords.records.reading import FrameFilter
+
+
+class RecordDatabase:
+    """The records of one pipeline.
+
+    Parameters
+    ----------
+    database : str or Path
+        A SQLite file, or a URL: ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the URL cannot be read.
+    """
+
+    def __init__(self, database: str | Path) -> None:
+        self._url = database_url(database)
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._opened_by = 0
+
+    def __repr__(self) -> str:
+        return f"RecordDatabase({shown(self._url)!r})"
+
+    @property
+    def place(self) -> str:
+        """The database's URL, its password hidden."""
+        return shown(self._url)
+
+    def open(self) -> None:
+        """Make sure that the database can be used; a new SQLite file gets its schema.
+
+        Raises
+        ------
+        ConfigurationError
+            If the folder of a SQLite file cannot be made.
+        SchemaError
+            If the schema is not the one that this version needs.
+        RecordsUnavailableError
+            If the database cannot be reached.
+        """
+        if self._url.get_backend_name() == "sqlite":
+            self._make_folder()
+            with self.read() as connection:
+                brand_new = migrate.current(connection) is None and migrate.is_empty(connection)
+            if brand_new:
+                migrate.upgrade(self._url)
+        with self.read() as connection:
+            migrate.check(connection)
+
+    def close(self) -> None:
+        """Close all connections; the next use opens new ones."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose(close=self._opened_by == os.getpid())
+            self._engine = None
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the schema up to a revision; see `migrate.upgrade` for errors."""
+        if self._url.get_backend_name() == "sqlite":
+            self._make_folder()
+        migrate.upgrade(self._url, revision)
+
+    def downgrade(self, revision: str) -> None:
+        """Take the schema back to a revision; see `migrate.downgrade` for errors."""
+        migrate.downgrade(self._url, revision)
+
+    def revision(self) -> str | None:
+        """Return the revision of the schema; None where there is none yet."""
+        with self.read() as connection:
+            return migrate.current(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection for reading, in one transaction."""
+        with our_errors(self._url), self._connected().begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session for writing, in one transaction; all of it lands, or nothing."""
+        engine = as_writer(self._connected())
+        with (
+            our_errors(self._url),
+            Session(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            session.connection()
+            yield session
+
+    def belongs_to(self, archive_root: str) -> None:
+        """Bind the database to an archive at the first use; later, refuse any other.
+
+        Raises
+        ------
+        SchemaError
+            If the frame IDs of this database are another archive's.
+        """
+        with self.read() as connection:
+            bound = connection.scalar(sa.select(Archive.root))
+        if bound is None:
+            with self.write() as session:
+                bound = session.scalar(sa.select(Archive.root))
+                if bound is None:
+                    session.add(Archive(root=archive_root, recorded_at=datetime.now(UTC)))
+                    return
+        if bound != archive_root:
+            msg = (
+                f"{self.place} holds frame IDs of {bound}, which mean other frames at "
+                f"{archive_root}; set API_ROOT back, or name another database"
+            )
+            raise SchemaError(msg)
+
+    def get(
+        self,
+        *,
+        basename: str | None = None,
+        frame_id: int | None = None,
+        md5: str | None = None,
+        version_key: str | None = None,
+    ) -> CalibrationFrame:
+        """Return one frame; see `reading.get_frame`."""
+        with self.read() as connection:
+            return reading.get_frame(
+                connection,
+                basename=basename,
+                frame_id=frame_id,
+                md5=md5,
+                version_key=version_key,
+            )
+
+    def find(self, wanted: FrameFilter, row_limit: int | None = None) -> list[CalibrationFrame]:
+        """Return the frames that are wanted; see `reading.find_frames`."""
+        with self.read() as connection:
+            return reading.find_frames(connection, wanted, row_limit)
+
+    def versions(self, basename: str) -> list[CalibrationFrame]:
+        """Return every recorded version of a frame, newest first."""
+        with self.read() as connection:
+            return reading.versions_of(connection, basename)
+
+    def count(self) -> int:
+        """Return how many frames are recorded."""
+        with self.read() as connection:
+            return reading.count_frames(connection)
+
+    def _connected(self) -> Engine:
+        with self._lock:
+            if self._engine is not None and self._opened_by != os.getpid():
+                self._engine.dispose(close=False)
+                self._engine = None
+            if self._engine is None:
+                self._engine = make_engine(self._url)
+                self._opened_by = os.getpid()
+            return self._engine
+
+    def _make_folder(self) -> None:
+        folder = Path(str(self._url.database)).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"cannot make {folder} for the records (CALRECORDS_DB_URL): {error.strerror}"
+            raise ConfigurationError(msg) from error

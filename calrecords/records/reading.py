@@ -1,0 +1,193 @@
+"""Reading what is recorded: one frame by its name or number, or many by their facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from calrecords.errors import RecordNotFoundError
+from calrecords.frames import CalibrationFrame, FrameVersion
+from calrecords.records.models import Frame, Instrument, Site, Version
+from calrecords.vocabulary import Binning, Verdict, canonical_obstype
+
+_COLUMNS = (
+    Frame.frame_id,
+    Frame.basename,
+    Frame.obstype,
+    Frame.is_master,
+    Version.reduction_level,
+    Site.code.label("site"),
+    Instrument.camera,
+    Instrument.name.label("instrument"),
+    Version.filter,
+    Version.binning,
+    Version.configuration_mode,
+    Version.exposure_time,
+    Version.ccd_temperature,
+    Version.dateobs,
+    Version.dayobs,
+    Version.created,
+    Version.verdict,
+    Version.good_after,
+    Version.good_until,
+    Version.attributes,
+    Version.version_key,
+    Version.md5,
+    Version.sha256,
+    Version.size,
+    Version.extension,
+    Version.key,
+)
+_FACTS = tuple(column.key for column in _COLUMNS[:20])
+_OF_VERSION = tuple(column.key for column in _COLUMNS[20:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameFilter:
+    """Which frames are wanted; what is None does not matter.
+
+    Attributes
+    ----------
+    obstype, site, camera, instrument, filter, configuration_mode, basename : str or None
+        Must be equal; the observation type in any case of letters.
+    binning : Binning or None
+        Must be equal.
+    is_master : bool or None
+        Whether masters or individual calibrations are wanted.
+    reduction_level : int or None
+        Must be equal.
+    verdict : Verdict or None
+        Must be equal.
+    dayobs : date or None
+        The night.
+    start, end : datetime or None
+        Half-open range of dateobs ``[start, end)``, UTC.
+    all_versions : bool
+        Whether older versions are wanted too.
+    """
+
+    obstype: str | None = None
+    site: str | None = None
+    camera: str | None = None
+    instrument: str | None = None
+    filter: str | None = None
+    configuration_mode: str | None = None
+    basename: str | None = None
+    binning: Binning | None = None
+    is_master: bool | None = None
+    reduction_level: int | None = None
+    verdict: Verdict | None = None
+    dayobs: date | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    all_versions: bool = False
+
+
+def find_frames(
+    connection: Connection, wanted: FrameFilter, row_limit: int | None = None
+) -> list[CalibrationFrame]:
+    """Return the frames that are wanted, newest observation first, at most `row_limit`."""
+    statement = (
+        _select()
+        .where(*_conditions(wanted))
+        .order_by(Version.dateobs.desc(), Frame.basename, Version.id.desc())
+        .limit(row_limit)
+    )
+    return [_frame(row) for row in connection.execute(statement)]
+
+
+def get_frame(
+    connection: Connection,
+    *,
+    basename: str | None = None,
+    frame_id: int | None = None,
+    md5: str | None = None,
+    version_key: str | None = None,
+) -> CalibrationFrame:
+    """Return one frame, by its name or number; of its versions the current one, or the one named.
+
+    Raises
+    ------
+    RecordNotFoundError
+        If no such frame, or no such version of it, is recorded.
+    """
+    statement = _select()
+    asked = {"basename": basename, "frame ID": frame_id, "md5": md5, "version key": version_key}
+    columns = (Frame.basename, Frame.frame_id, Version.md5, Version.version_key)
+    for column, value in zip(columns, asked.values(), strict=True):
+        if value is not None:
+            statement = statement.where(column == value)
+    if md5 is None and version_key is None:
+        statement = statement.where(Version.is_current)
+    row = connection.execute(statement.order_by(Version.id.desc()).limit(1)).one_or_none()
+    if row is None:
+        said = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
+        msg = f"no frame is recorded with {said}; ingest it, or look at `calrecords query`"
+        raise RecordNotFoundError(msg)
+    return _frame(row)
+
+
+def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]:
+    """Return every recorded version of a frame, newest first."""
+    newest_first = (
+        Version.is_current.desc(),
+        sa.func.coalesce(Version.archived_at, Version.recorded_at).desc(),
+        Version.id.desc(),
+    )
+    statement = _select().where(Frame.basename == basename).order_by(*newest_first)
+    return [_frame(row) for row in connection.execute(statement)]
+
+
+def count_frames(connection: Connection) -> int:
+    """Return how many frames are recorded."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(Frame)) or 0
+
+
+def _select() -> sa.Select[Any]:
+    return (
+        sa.select(*_COLUMNS)
+        .join_from(Version, Frame, Version.calibration_frame_id == Frame.id)
+        .join(Instrument, Frame.instrument_id == Instrument.id)
+        .join(Site, Instrument.site_id == Site.id)
+    )
+
+
+def _conditions(wanted: FrameFilter) -> Sequence[sa.ColumnElement[bool]]:
+    binning = None if wanted.binning is None else str(wanted.binning)
+    obstype = None if wanted.obstype is None else canonical_obstype(wanted.obstype)
+    equal: list[tuple[Any, Any]] = [
+        (Frame.obstype, obstype),
+        (Frame.basename, wanted.basename),
+        (Frame.is_master, wanted.is_master),
+        (Site.code, wanted.site),
+        (Instrument.camera, wanted.camera),
+        (Instrument.name, wanted.instrument),
+        (Version.filter, wanted.filter),
+        (Version.configuration_mode, wanted.configuration_mode),
+        (Version.binning, binning),
+        (Version.reduction_level, wanted.reduction_level),
+        (Version.verdict, wanted.verdict),
+        (Version.dayobs, wanted.dayobs),
+    ]
+    conditions = [column == value for column, value in equal if value is not None]
+    if wanted.start is not None:
+        conditions.append(Version.dateobs >= wanted.start)
+    if wanted.end is not None:
+        conditions.append(Version.dateobs < wanted.end)
+    if not wanted.all_versions:
+        conditions.append(Version.is_current)
+    return conditions
+
+
+def _frame(row: Row[Any]) -> CalibrationFrame:
+    values = row._mapping
+    facts = {name: values[name] for name in _FACTS}
+    facts["binning"] = None if facts["binning"] is None else Binning.parse(facts["binning"])
+    facts["verdict"] = Verdict(facts["verdict"])
+    version = FrameVersion(**{name: values[name] for name in _OF_VERSION})
+    return CalibrationFrame(version=version, **facts)
