@@ -1,0 +1,82 @@
+"""boto3's S3 client, set up with deadlines and retries that are said outright."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calrecords.errors import ConfigurationError
+from calrecords.filestore.s3_errors import s3_errors
+
+
+def make_s3_client(
+    *,
+    endpoint_url: str | None = None,
+    region: str | None = None,
+    addressing_style: str = "virtual",
+    signature_version: str = "s3v4",
+    connect_timeout_s: float = 10.0,
+    read_timeout_s: float = 60.0,
+    max_attempts: int = 4,
+    access_key: str | None = None,
+    secret_key: str | None = None,
+) -> Any:
+    """Return a client of S3, or of a store that speaks like it; nothing is sent yet.
+
+    Retries are botocore's own, in its mode "standard" [1]_: transient errors and throttling,
+    with jittered waits of at most 20 s between attempts.
+
+    Parameters
+    ----------
+    endpoint_url : str, optional
+        Root of another store than Amazon's.
+    region : str, optional
+        By default what boto3 finds in its own settings.
+    addressing_style : {"virtual", "path", "auto"}, optional
+        Whether the bucket is part of the host name or of the path.
+    signature_version : str, optional
+        How requests are signed.
+    connect_timeout_s, read_timeout_s : float, optional
+        Seconds to wait for a connection, and for each piece of an answer.
+    max_attempts : int, optional
+        Attempts in all, the first included.
+    access_key, secret_key : str, optional
+        By default what boto3 finds in its own settings.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of these cannot be used.
+
+    References
+    ----------
+    .. [1] https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
+    """
+    import boto3
+    from botocore.config import Config
+
+    s3: Any = {"addressing_style": addressing_style}
+    if endpoint_url is None or endpoint_url.startswith("https:"):
+        # TLS and the signed checksum guard the bytes, so they need not be read for a signature.
+        s3["payload_signing_enabled"] = False
+    try:
+        with s3_errors("be set up", "of any name"):
+            config = Config(
+                signature_version=signature_version,
+                connect_timeout=connect_timeout_s,
+                read_timeout=read_timeout_s,
+                retries={"mode": "standard", "total_max_attempts": max_attempts},
+                s3=s3,
+            )
+            return boto3.session.Session().client(
+                "s3",
+                endpoint_url=endpoint_url,
+                region_name=region,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+                config=config,
+            )
+    except ValueError as error:
+        if isinstance(error, ConfigurationError):
+            raise
+        msg = f"S3_ENDPOINT_URL is no URL of a service, but {endpoint_url!r}"
+        raise ConfigurationError(msg) from error

@@ -1,0 +1,150 @@
+"""What S3's answers mean to a caller: each of botocore's errors becomes one of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore import exceptions as boto
+
+from calrecords.errors import (
+    CalRecordsError,
+    ChecksumMismatchError,
+    ConfigurationError,
+    FileStoreRefusedError,
+    FileStoreUnavailableError,
+    StoredFileNotFoundError,
+)
+
+# Codes are those of the S3 API reference, "Error responses: list of error codes".
+_NOT_FOUND = {"NoSuchKey", "NoSuchVersion", "NotFound", "404"}
+_DAMAGED = {
+    "BadDigest",
+    "InvalidDigest",
+    "XAmzContentChecksumMismatch",
+    "XAmzContentSHA256Mismatch",
+}
+_BUSY = {
+    "ConditionalRequestConflict",
+    "InternalError",
+    "OperationAborted",
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+}
+_REGION = {
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "PermanentRedirect",
+    "TemporaryRedirect",
+    "301",
+    "307",
+}
+_ADVICE = {
+    "AccessDenied": "give these credentials the right to do this",
+    "EntityTooLarge": "the file is too large for one request",
+    "ExpiredToken": "renew the credentials",
+    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
+    "InvalidObjectState": "the object is in cold storage; restore it first",
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY and S3_SIGNATURE_VERSION",
+}
+_SETTINGS_AT_FAULT = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.NoRegionError,
+    boto.InvalidRegionError,
+    boto.ProfileNotFound,
+    boto.ConfigNotFound,
+    boto.ConfigParseError,
+    boto.ParamValidationError,
+    boto.InvalidConfigError,
+    boto.InvalidProxiesConfigError,
+    boto.InvalidS3AddressingStyleError,
+    boto.UnknownSignatureVersionError,
+    boto.UnsupportedSignatureVersionError,
+    boto.EndpointProviderError,
+    boto.SSOError,
+)
+
+
+@contextmanager
+def s3_errors(doing: str, bucket: str) -> Iterator[None]:
+    """Turn every error of botocore inside the block into one of ours.
+
+    Parameters
+    ----------
+    doing : str
+        What is tried, with its object: ``read a/b.fits``.
+    bucket : str
+        Name of the bucket.
+    """
+    try:
+        yield
+    except boto.ClientError as error:
+        raise _of_answer(error, doing, bucket) from error
+    except boto.BotoCoreError as error:
+        raise _of_client(error, doing, bucket) from error
+
+
+def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecordsError:
+    # Only the name of botocore's error is said: its text may hold a URL or a proxy's password.
+    name = type(error).__name__
+    what = f"the S3 file store cannot {doing} (bucket {bucket}): {name}"
+    if isinstance(error, boto.FlexibleChecksumError):
+        return ChecksumMismatchError(f"{what}; the bytes are not those that S3 has a checksum of")
+    if isinstance(error, _SETTINGS_AT_FAULT):
+        return ConfigurationError(
+            f"{what}; check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), "
+            "AWS_DEFAULT_REGION, BUCKET and S3_ENDPOINT_URL"
+        )
+    return FileStoreUnavailableError(
+        f"{what}; check that S3_ENDPOINT_URL can be reached from here, or try again later"
+    )
+
+
+def _of_answer(error: boto.ClientError, doing: str, bucket: str) -> CalRecordsError:
+    answer: Any = error.response
+    code = str(answer.get("Error", {}).get("Code", "")) or "no code"
+    metadata = answer.get("ResponseMetadata", {})
+    status = int(metadata.get("HTTPStatusCode") or 0)
+    what = f"the S3 file store cannot {doing} (bucket {bucket}): {code}, HTTP status {status}"
+    if code == "NoSuchBucket":
+        return ConfigurationError(f"{what}; there is no bucket {bucket}; set BUCKET to one")
+    if code in _NOT_FOUND or _is_no_version(code, status, answer):
+        return StoredFileNotFoundError(f"{what}; it is not there, or not in this version")
+    if code in _DAMAGED:
+        return ChecksumMismatchError(f"{what}; the bytes changed on their way; nothing was stored")
+    if code in _REGION:
+        return ConfigurationError(f"{what}; set AWS_DEFAULT_REGION to the bucket's region")
+    if code == "InvalidStorageClass":
+        return ConfigurationError(
+            f"{what}; this store has no cheaper class; raise S3_DAYS_TO_IA_STORAGE"
+        )
+    if code in _BUSY or status in (408, 429) or status >= 500 or status == 0:
+        return FileStoreUnavailableError(
+            f"{what}; try again later", retry_after_s=_retry_after(metadata)
+        )
+    advice = _ADVICE["AccessDenied"] if status in (401, 403) else "S3 does not do this here"
+    return FileStoreRefusedError(f"{what}; {_ADVICE.get(code, advice)}")
+
+
+def _is_no_version(code: str, status: int, answer: Any) -> bool:
+    # A version ID in a form that S3 never gave is "InvalidArgument", and a delete marker
+    # in the place of a version "MethodNotAllowed"; HEAD has only the status for both.
+    if status == 405 or code == "MethodNotAllowed":
+        return True
+    name = answer.get("Error", {}).get("ArgumentName", "")
+    return code == "InvalidArgument" and name == "versionId"
+
+
+def _retry_after(metadata: Any) -> float | None:
+    text = str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
+    return float(text) if text.isdecimal() else None

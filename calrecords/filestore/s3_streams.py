@@ -1,0 +1,175 @@
+"""Streams to and from S3: hashed as they are read, and never endless."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from calrecords.errors import FileStoreUnavailableError
+from calrecords.filestore.base import check_source
+from calrecords.filestore.s3_errors import s3_errors
+from calrecords.frames import CHUNK_BYTES, ContentDigest
+
+
+@contextmanager
+def rewindable(source: BinaryIO) -> Iterator[BinaryIO]:
+    """Yield a stream with the same bytes that can be read twice, spooled if need be.
+
+    The bytes are read once for the signature of a request, and again for each attempt.
+    """
+    if source.seekable():
+        yield source
+        return
+    with tempfile.TemporaryFile() as spool:
+        shutil.copyfileobj(source, spool, CHUNK_BYTES)
+        spool.seek(0)
+        yield spool
+
+
+class VerifyingReader:
+    """The body of an upload, which breaks off before its last byte if its bytes are wrong.
+
+    So the request stays incomplete, and the store keeps nothing of it. botocore asks
+    nothing of a body but the methods that are here.
+
+    Parameters
+    ----------
+    key : str
+        For messages.
+    source : binary file
+        Read from where it stands; must be able to seek.
+    digest : ContentDigest
+        What it must hold.
+    timeout_s : float
+        Seconds from now after which reading fails.
+    """
+
+    def __init__(
+        self, key: str, source: BinaryIO, digest: ContentDigest, *, timeout_s: float
+    ) -> None:
+        self.failure: BaseException | None = None
+        self._key = key
+        self._source = source
+        self._start = source.tell()
+        self._digest = digest
+        self._timeout_s = timeout_s
+        self._deadline = time.monotonic() + timeout_s
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._source.seek(self._start)
+        self._position = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+
+    def tell(self) -> int:
+        """Return how many bytes were read, counted from where the source stood."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to the beginning, or to the end to learn the length."""
+        if (offset, whence) == (0, os.SEEK_END):
+            self._position = self._digest.size
+        elif (offset, whence) == (0, os.SEEK_SET):
+            self._guard(self._rewind)
+        else:
+            msg = "the body of an upload is read from its beginning"
+            raise io.UnsupportedOperation(msg)
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes.
+
+        Raises
+        ------
+        ChecksumMismatchError
+            Instead of the last bytes, if they are not those of the digest.
+        FileStoreUnavailableError
+            If the upload takes too long.
+        """
+        chunk: bytes = self._guard(lambda: self._read(size))
+        return chunk
+
+    def _guard(self, step: Any) -> Any:
+        # botocore wraps what a body raises, and tries again: so it is kept for the caller.
+        if self.failure is not None:
+            raise self.failure
+        try:
+            return step()
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def _read(self, size: int) -> bytes:
+        if time.monotonic() > self._deadline:
+            msg = f"storing {self._key} took longer than {self._timeout_s:g} s; try again later"
+            raise FileStoreUnavailableError(msg)
+        chunk = self._source.read(size)
+        self._md5.update(chunk)
+        self._sha256.update(chunk)
+        self._position += len(chunk)
+        if not chunk or self._position >= self._digest.size:
+            self._position += len(self._source.read(1))
+            found = ContentDigest(self._md5.hexdigest(), self._sha256.hexdigest(), self._position)
+            check_source(self._key, self._digest, found)
+        return chunk
+
+
+class ObjectReader(io.RawIOBase):
+    """The body of a download, whose errors are ours.
+
+    Parameters
+    ----------
+    body : botocore.response.StreamingBody
+        Closed with the reader.
+    doing : str
+        What is tried, with its object, for messages.
+    bucket : str
+        Name of the bucket.
+    timeout_s : float
+        Seconds that may be spent waiting for bytes, in all.
+    """
+
+    def __init__(self, body: Any, *, doing: str, bucket: str, timeout_s: float) -> None:
+        super().__init__()
+        self._body = body
+        self._doing = doing
+        self._bucket = bucket
+        self._timeout_s = timeout_s
+        self._waited_s = 0.0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer from the network and return how many bytes came; 0 at the end.
+
+        Raises
+        ------
+        FileStoreUnavailableError
+            If the connection breaks, or too much time was spent waiting.
+        ChecksumMismatchError
+            If S3 has a checksum of the whole, and the bytes that came do not have it.
+        """
+        if self._waited_s > self._timeout_s:
+            msg = f"to {self._doing} took longer than {self._timeout_s:g} s; try again later"
+            raise FileStoreUnavailableError(msg)
+        began = time.monotonic()
+        with s3_errors(self._doing, self._bucket):
+            chunk = self._body.read(len(buffer))
+        self._waited_s += time.monotonic() - began
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._body.close()
+        super().close()
