@@ -1,0 +1,252 @@
+"""An S3 server on loopback with one versioned bucket, for tests and demos; needs moto."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from dataclasses import dataclass
+from functools import wraps
+from importlib import import_module
+from typing import Any
+
+from calrecords.errors import ConfigurationError
+from calrecords.filestore.s3_client import make_s3_client
+
+logger = logging.getLogger(__name__)
+
+REGION = "us-west-2"
+ACCESS_KEY = "testing"
+SECRET_KEY = "testing"  # noqa: S105, RUF100 - a loopback server's, which asks for none
+
+_lock = threading.Lock()
+_running: list[LoopbackS3] = []
+_unpatch: list[Any] = []
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of an object, as the bucket has it.
+
+    Attributes
+    ----------
+    version_key : str
+        S3's VersionId.
+    data : bytes
+        The whole object.
+    metadata : dict of str to str
+        What was stored with it by name.
+    content_type, content_disposition, storage_class : str or None
+        Its headers.
+    """
+
+    version_key: str
+    data: bytes
+    metadata: dict[str, str]
+    content_type: str | None
+    content_disposition: str | None
+    storage_class: str | None
+
+
+class LoopbackS3:
+    """A context manager that runs an S3 server on 127.0.0.1 while it is open.
+
+    Several may be open at a time in one process; moto keeps their buckets together, so
+    each has a bucket of its own name, and all are forgotten when the last one closes.
+
+    Parameters
+    ----------
+    bucket : str, optional
+        Name of the bucket; by default one that no other has.
+    versioned : bool, optional
+        Whether it keeps versions.
+    stock_version_ids : bool, optional
+        Keep moto's version IDs of 36 characters, as MinIO's are and as the Science Archive
+        refuses them, instead of 32, as Amazon's are.
+
+    Attributes
+    ----------
+    bucket : str
+        Name of the bucket.
+    endpoint_url : str
+        Root of the server; empty while it is closed.
+    """
+
+    def __init__(
+        self,
+        *,
+        bucket: str | None = None,
+        versioned: bool = True,
+        stock_version_ids: bool = False,
+    ) -> None:
+        self.bucket = bucket or f"calrecords-{secrets.token_hex(6)}"
+        self.endpoint_url = ""
+        self.stock_version_ids = stock_version_ids
+        self._versioned = versioned
+        self._clients: list[Any] = []
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+
+    def __repr__(self) -> str:
+        return f"LoopbackS3(bucket={self.bucket!r}, endpoint_url={self.endpoint_url!r})"
+
+    def __enter__(self) -> LoopbackS3:
+        self._server = _make_server()
+        host, port = self._server.server_address[:2]
+        self.endpoint_url = f"http://{host}:{port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.daemon = True
+        self._thread.start()
+        with _lock:
+            if not _running:
+                _unpatch.append(_shorten_version_ids())
+            _running.append(self)
+        try:
+            self._make_bucket()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+        self._server.shutdown()
+        self._server.server_close()
+        if self._thread is not None:
+            self._thread.join()
+        self.endpoint_url = ""
+        with _lock:
+            _running.remove(self)
+            if not _running:
+                _unpatch.pop()()
+                _forget_buckets()
+
+    def client(self, **settings: Any) -> Any:
+        """Return a new client of this server, closed with it.
+
+        Parameters
+        ----------
+        **settings
+            Those of `make_s3_client` that shall differ.
+        """
+        client = make_s3_client(
+            **{
+                "endpoint_url": self.endpoint_url,
+                "region": REGION,
+                "addressing_style": "path",
+                "access_key": ACCESS_KEY,
+                "secret_key": SECRET_KEY,
+                "connect_timeout_s": 5.0,
+                "read_timeout_s": 20.0,
+                "max_attempts": 2,
+                **settings,
+            }
+        )
+        self._clients.append(client)
+        return client
+
+    def versions(self, key: str) -> list[ObjectVersion]:
+        """Return every version of one object, newest first, behind any store's back."""
+        client = self._clients[0]
+        pages = client.get_paginator("list_object_versions")
+        listed = [
+            version["VersionId"]
+            for page in pages.paginate(Bucket=self.bucket, Prefix=key)
+            for version in page.get("Versions", [])
+            if version["Key"] == key
+        ]
+        return [self._version(key, version_id) for version_id in listed]
+
+    def keys(self) -> list[str]:
+        """Return the keys of all objects that have a version, each once, sorted."""
+        pages = self._clients[0].get_paginator("list_object_versions")
+        return sorted(
+            {
+                version["Key"]
+                for page in pages.paginate(Bucket=self.bucket)
+                for version in page.get("Versions", [])
+            }
+        )
+
+    def _make_bucket(self) -> None:
+        client = self.client()
+        client.create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        if self._versioned:
+            client.put_bucket_versioning(
+                Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
+
+    def _version(self, key: str, version_id: str) -> ObjectVersion:
+        answer = self._clients[0].get_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+        with answer["Body"] as body:
+            data = body.read()
+        return ObjectVersion(
+            version_key=version_id,
+            data=data,
+            metadata=answer["Metadata"],
+            content_type=answer.get("ContentType"),
+            content_disposition=answer.get("ContentDisposition"),
+            storage_class=answer.get("StorageClass"),
+        )
+
+
+def _make_server() -> Any:
+    try:
+        from moto.moto_server.werkzeug_app import (
+            DomainDispatcherApplication,
+            MotoRequestHandler,
+            create_backend_app,
+        )
+        from werkzeug.serving import make_server
+    except ImportError as error:
+        msg = "the loopback S3 server needs moto; install calrecords[dev] or moto[s3,server]"
+        raise ConfigurationError(msg) from error
+
+    class QuietHandler(MotoRequestHandler):
+        def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, RUF100
+            logger.debug(message, *args)
+
+    # moto's own ThreadedMotoServer leaves its socket open and lets werkzeug set up logging.
+    return make_server(
+        "127.0.0.1",
+        0,
+        DomainDispatcherApplication(create_backend_app),
+        threaded=True,
+        request_handler=QuietHandler,
+    )
+
+
+def _shorten_version_ids() -> Any:
+    """Give objects IDs of 32 characters, and return what undoes it.
+
+    moto makes a UUID with dashes for each version and has no setting for it; the Science
+    Archive takes at most 32 characters. The object is the one place that all ways of
+    writing pass through.
+    """
+    fake_key: Any = import_module("moto.s3.models").FakeKey
+    original = fake_key.__init__
+
+    @wraps(original)
+    def shortened(self: Any, *arguments: Any, **named: Any) -> None:
+        stock = {server.bucket for server in _running if server.stock_version_ids}
+        if named.get("version_id") and named.get("bucket_name") not in stock:
+            named["version_id"] = named["version_id"].replace("-", "")
+        original(self, *arguments, **named)
+
+    def undo() -> None:
+        fake_key.__init__ = original
+
+    fake_key.__init__ = shortened
+    return undo
+
+
+def _forget_buckets() -> None:
+    from moto.s3.models import s3_backends
+
+    for account in list(s3_backends.values()):
+        for backend in list(account.values()):
+            backend.reset()
