@@ -1,0 +1,128 @@
+"""Faults to inject into a loopback server: what breaks on the way, on demand."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+KINDS = {
+    "500": "an HTML server error; the request is not carried out",
+    "500-after-commit": "an HTML server error; the request has been carried out",
+    "503": "service unavailable with Retry-After (`seconds`); not carried out",
+    "429": "throttled with Retry-After (`seconds`), as the archive says it; not carried out",
+    "reset": "the connection is reset before the request is carried out",
+    "lost-answer": "the connection is reset after the request has been carried out",
+    "delay": "the request is carried out `seconds` late",
+    "delay-after-commit": "the request is carried out at once and answered `seconds` late",
+    "drip": "the answer comes one byte at a time, `seconds` apart",
+    "login-page": "200 with an HTML page, as a proxy with a login shows; not carried out",
+    "not-json": "200 that says it is JSON and is not; not carried out",
+    "redirect": "302 to `location`; not carried out",
+    "truncated": "the whole length is announced, half is sent, then the connection ends",
+    "unannounced-end": "no length is announced, half is sent, then the connection ends",
+    "corrupted": "the right length, one byte of the body changed",
+}
+"""Every kind of fault, and what the client sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault, waiting for the requests it belongs to.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    method : str or None
+        Method of the request, upper case; None is any.
+    path : str or None
+        Path of the request without its query, where ``*`` stands for anything;
+        None is any.
+    times : int
+        How many requests it hits.
+    skip : int
+        How many matching requests pass unharmed before the first hit.
+    seconds : float
+        Seconds to wait, between bytes or for the client to wait, as the kind says.
+    location : str
+        Where a redirect leads.
+    """
+
+    kind: str
+    method: str | None = None
+    path: str | None = None
+    times: int = 1
+    skip: int = 0
+    seconds: float = 0.0
+    location: str = "/"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            msg = f"no fault is called {self.kind!r}; there are {', '.join(KINDS)}"
+            raise ValueError(msg)
+        if self.times < 1 or self.skip < 0:
+            msg = f"a fault hits at least once, not {self.times} times after {self.skip}"
+            raise ValueError(msg)
+
+    def matches(self, method: str, path: str) -> bool:
+        """Say whether this fault belongs to a request."""
+        return (self.method is None or self.method == method) and (
+            self.path is None or fnmatchcase(path, self.path)
+        )
+
+
+class Faults:
+    """The faults of one server, in the order they were added; the first that matches hits."""
+
+    def __init__(self) -> None:
+        self._pending: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        kind: str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        times: int = 1,
+        skip: int = 0,
+        seconds: float = 0.0,
+        location: str = "/",
+    ) -> None:
+        """Let the next matching requests meet a fault; the arguments are those of `Fault`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such kind, or it would never hit.
+        """
+        fault = Fault(kind, method, path, times, skip, seconds, location)
+        with self._lock:
+            self._pending.append(fault)
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Return the fault that this request meets, and count it as met."""
+        with self._lock:
+            for index, fault in enumerate(self._pending):
+                if not fault.matches(method, path):
+                    continue
+                if fault.skip:
+                    self._pending[index] = replace(fault, skip=fault.skip - 1)
+                    continue
+                if fault.times > 1:
+                    self._pending[index] = replace(fault, times=fault.times - 1)
+                else:
+                    del self._pending[index]
+                return fault
+        return None
+
+    def pending(self) -> tuple[Fault, ...]:
+        """Return the faults that have not hit as often as they should."""
+        with self._lock:
+            return tuple(self._pending)
+
+    def clear(self) -> None:
+        """Forget every fault."""
+        with self._lock:
+            self._pending.clear()
