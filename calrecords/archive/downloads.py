@@ -1,0 +1,137 @@
+"""Gets the bytes of one version from wherever the archive keeps them, and proves them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import BinaryIO, cast
+from urllib.parse import urlsplit
+
+from calrecords.archive.answers import is_passing, looks_like_html, raise_for
+from calrecords.archive.models import ArchiveFrame, ArchiveVersion
+from calrecords.archive.transport import OpenFile, Transport
+from calrecords.errors import (
+    ArchiveRefusedError,
+    ArchiveUnavailableError,
+    ChecksumMismatchError,
+    StoredFileNotFoundError,
+)
+from calrecords.frames import ContentDigest, digest_stream
+
+_logger = logging.getLogger(__name__)
+
+
+class CutShortError(ArchiveUnavailableError):
+    """A body of unannounced length ended with other bytes than recorded, perhaps early."""
+
+
+class Download:
+    """One version on its way to a sink.
+
+    Addresses are signed anew for every answer of the archive and expire, so the handed
+    frame's is tried once, and every other attempt asks for the frame again.
+
+    Parameters
+    ----------
+    transport : Transport
+        Where to ask.
+    look_up : callable
+        Returns the frame with an ID, as the archive describes it now.
+    frame : ArchiveFrame
+        The frame, as freshly looked up as the caller has it.
+    md5 : str
+        Lower-case checksum of the version.
+    sink : binary file
+        Written from its start, and emptied first.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        look_up: Callable[[int], ArchiveFrame],
+        frame: ArchiveFrame,
+        md5: str,
+        sink: BinaryIO,
+    ) -> None:
+        self._transport = transport
+        self._look_up = look_up
+        self._handed: ArchiveFrame | None = frame
+        self._frame_id = frame.frame_id
+        self._md5 = md5
+        self._sink = sink
+
+    def attempt(self) -> ContentDigest:
+        """Return the digest of the bytes, which are in the sink.
+
+        To be called again after a `TransientError`.
+        """
+        handed, self._handed = self._handed, None
+        if handed is not None:
+            try:
+                return self._fetch(handed)
+            except (StoredFileNotFoundError, ArchiveRefusedError) as error:
+                _logger.debug("frame %d: asking for a fresh address: %s", self._frame_id, error)
+        return self._fetch(self._look_up(self._frame_id))
+
+    def _fetch(self, frame: ArchiveFrame) -> ContentDigest:
+        version = frame.version_with(self._md5)
+        if version is None:
+            msg = f"{_name(frame)} has no version with md5 {self._md5} in the archive"
+            raise StoredFileNotFoundError(msg)
+        with self._transport.open_file(_address(frame, version)) as file:
+            self._demand_success(frame, file)
+            self._sink.seek(0)
+            self._sink.truncate()
+            digest = digest_stream(cast("BinaryIO", file), sink=self._write)
+            if digest.md5 != self._md5:
+                raise self._mismatch(frame, file, digest)
+        return digest
+
+    def _demand_success(self, frame: ArchiveFrame, file: OpenFile) -> None:
+        if file.status == 200:
+            return
+        if file.status in {404, 410}:
+            msg = (
+                f"{_name(frame)}: the version with md5 {self._md5} was superseded or moved: the "
+                f"archive lists it, but its address ({file.call}) has no file"
+            )
+            raise StoredFileNotFoundError(msg)
+        if is_passing(file.status) or file.status < 300:
+            raise_for(file.answer(), right="")
+        msg = (
+            f"{_name(frame)}: {file.call} was refused ({file.status}); the archive signs such "
+            "addresses, so its clock or its rights on its file store may be at fault"
+        )
+        raise ArchiveRefusedError(msg, status=file.status)
+
+    def _mismatch(self, frame: ArchiveFrame, file: OpenFile, digest: ContentDigest) -> Exception:
+        if looks_like_html(file.start):
+            msg = f"{file.call} was answered with a page in place of the file; a login page?"
+            return ArchiveUnavailableError(msg)
+        if not file.says_its_length:
+            msg = f"{file.call} ended after {digest.size} bytes with another checksum"
+            return CutShortError(msg)
+        return ChecksumMismatchError(
+            f"{_name(frame)}: {file.call} has md5 {digest.md5} ({digest.size} bytes), not "
+            f"{self._md5}; the file was overwritten or damaged where the archive keeps it"
+        )
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._sink.write(left) :]
+
+
+def _name(frame: ArchiveFrame) -> str:
+    return f"frame {frame.frame_id} ({frame.basename})"
+
+
+def _address(frame: ArchiveFrame, version: ArchiveVersion) -> str:
+    url = version.url or ""
+    if urlsplit(url).scheme not in {"http", "https"}:
+        msg = (
+            f"{_name(frame)}: the archive gives no address for the file; with "
+            "FILESTORE_TYPE=dummy it keeps none"
+        )
+        raise StoredFileNotFoundError(msg)
+    return url
