@@ -1,1 +1,79 @@
-"""Calibration records for observatory pipelines."""
+"""Calibration records for observatory pipelines: ingest, record, look up and fetch.
+
+Everything public is here or in `calrecords.errors`. Importing it opens nothing, reads no
+environment and configures no logging; what is heavy is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from calrecords import errors
+
+if TYPE_CHECKING:
+    from calrecords.archive import ArchiveClient, ArchiveFrame
+    from calrecords.datafiles import DataFile, FitsFile, HeaderMapping, LcoFitsFile
+    from calrecords.filestore import FileStore, FileSystemStore, S3Store
+    from calrecords.frames import CalibrationFrame, FrameFacts, FrameVersion
+    from calrecords.vocabulary import Binning, ObservationType, Verdict
+    from calrecords.workflows.facade import CalibrationRecords, connect
+    from calrecords.workflows.results import IngestOutcome, IngestResult
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ArchiveClient": "archive",
+    "ArchiveFrame": "archive",
+    "Binning": "vocabulary",
+    "CalibrationFrame": "frames",
+    "CalibrationRecords": "workflows.facade",
+    "DataFile": "datafiles",
+    "FileStore": "filestore",
+    "FileSystemStore": "filestore",
+    "FitsFile": "datafiles",
+    "FrameFacts": "frames",
+    "FrameVersion": "frames",
+    "HeaderMapping": "datafiles",
+    "IngestOutcome": "workflows.results",
+    "IngestResult": "workflows.results",
+    "LcoFitsFile": "datafiles",
+    "ObservationType": "vocabulary",
+    "S3Store": "filestore",
+    "Verdict": "vocabulary",
+    "connect": "workflows.facade",
+}
+
+__all__ = [  # noqa: RUF022 - `connect` is where everybody begins
+    "connect",
+    "errors",
+    "ArchiveClient",
+    "ArchiveFrame",
+    "Binning",
+    "CalibrationFrame",
+    "CalibrationRecords",
+    "DataFile",
+    "FileStore",
+    "FileSystemStore",
+    "FitsFile",
+    "FrameFacts",
+    "FrameVersion",
+    "HeaderMapping",
+    "IngestOutcome",
+    "IngestResult",
+    "LcoFitsFile",
+    "ObservationType",
+    "S3Store",
+    "Verdict",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        msg = f"module 'calrecords' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"calrecords.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -49,6 +49,11 @@ class RecordDatabase:
         """The database's URL, its password hidden."""
         return shown(self._url)
 
+    @property
+    def is_server(self) -> bool:
+        """Whether a server keeps it, rather than a SQLite file."""
+        return self._url.get_backend_name() != "sqlite"
+
     def open(self) -> None:
         """Make sure that the database can be used; a new SQLite file gets its schema.
 
@@ -61,14 +66,31 @@ class RecordDatabase:
         RecordsUnavailableError
             If the database cannot be reached.
         """
-        if self._url.get_backend_name() == "sqlite":
+        if not self.is_server:
             self._make_folder()
-            with self.read() as connection:
-                brand_new = migrate.current(connection) is None and migrate.is_empty(connection)
-            if brand_new:
+            if self._is_brand_new():
                 migrate.upgrade(self._url)
+        self.check()
+
+    def check(self) -> None:
+        """Make sure that the schema is the one that this version needs.
+
+        Raises
+        ------
+        SchemaError
+            If it is older, newer or another one.
+        RecordsUnavailableError
+            If the database cannot be reached.
+        """
+        if not self.exists():
+            msg = f"{self.place} does not exist yet; run: calrecords db upgrade"
+            raise SchemaError(msg)
         with self.read() as connection:
             migrate.check(connection)
+
+    def exists(self) -> bool:
+        """Return whether there is a database; a server's is taken to exist."""
+        return self.is_server or Path(str(self._url.database)).exists()
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""
@@ -79,7 +101,7 @@ class RecordDatabase:
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema up to a revision; see `migrate.upgrade` for errors."""
-        if self._url.get_backend_name() == "sqlite":
+        if not self.is_server:
             self._make_folder()
         migrate.upgrade(self._url, revision)
 
@@ -89,6 +111,8 @@ class RecordDatabase:
 
     def revision(self) -> str | None:
         """Return the revision of the schema; None where there is none yet."""
+        if not self.exists():
+            return None
         with self.read() as connection:
             return migrate.current(connection)
 
@@ -161,6 +185,12 @@ class RecordDatabase:
         with self.read() as connection:
             return reading.versions_of(connection, basename)
 
+    def is_superseded(self, basename: str, archived_at: datetime | None) -> bool:
+        """Return whether a version is recorded that the archive stored after `archived_at`."""
+        with self.read() as connection:
+            newest = reading.newest_archived_at(connection, basename)
+        return newest is not None and archived_at is not None and newest > archived_at
+
     def count(self) -> int:
         """Return how many frames are recorded."""
         with self.read() as connection:
@@ -175,6 +205,12 @@ class RecordDatabase:
                 self._engine = make_engine(self._url)
                 self._opened_by = os.getpid()
             return self._engine
+
+    def _is_brand_new(self) -> bool:
+        if not self.exists():
+            return True
+        with self.read() as connection:
+            return migrate.current(connection) is None and migrate.is_empty(connection)
 
     def _make_folder(self) -> None:
         folder = Path(str(self._url.database)).parent

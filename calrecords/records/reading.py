@@ -143,6 +143,17 @@ def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]
     return [_frame(row) for row in connection.execute(statement)]
 
 
+def newest_archived_at(connection: Connection, basename: str) -> datetime | None:
+    """Return when the archive stored the newest recorded version of a frame, UTC."""
+    return connection.scalar(
+        sa.select(Version.archived_at)
+        .join(Frame, Version.calibration_frame_id == Frame.id)
+        .where(Frame.basename == basename, Version.archived_at.is_not(None))
+        .order_by(Version.archived_at.desc())
+        .limit(1)
+    )
+
+
 def count_frames(connection: Connection) -> int:
     """Return how many frames are recorded."""
     return connection.scalar(sa.select(sa.func.count()).select_from(Frame)) or 0

@@ -1,0 +1,89 @@
+"""The entry point: finds the verb, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from calrecords import __version__
+from calrecords.cli import exit_codes
+from calrecords.errors import CalRecordsError
+
+_VERBS = {
+    "ingest": ("ingesting", "Store calibration frames, register and record them."),
+    "resume": ("ingesting", "Finish ingestions that were interrupted."),
+    "query": ("querying", "List recorded frames."),
+    "show": ("querying", "Show all that is recorded of one frame."),
+    "fetch": ("fetching", "Download recorded frames, verified."),
+    "db": ("database", "Look after the records database."),
+    "config": ("configuration", "Show settings and where they come from."),
+    "doctor": ("diagnosis", "Check settings, database, store, archive and cache."),
+    "demo": ("demonstration", "Run the main job on this machine with made-up frames."),
+}
+
+
+class _Verbs(click.Group):
+    """A group whose verbs are imported only when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        module, _ = _VERBS[cmd_name]
+        command: click.Command = getattr(import_module(f"calrecords.cli.{module}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, meaning) for verb, (_, meaning) in _VERBS.items()])
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=exit_codes.EPILOG,
+)
+@click.version_option(__version__, prog_name="calrecords")
+@click.option("-v", "--verbose", count=True, help="Say more; twice for all.")
+def calrecords(verbose: int) -> None:
+    """Calibration records for observatory pipelines.
+
+    Settings come from options, the environment or calrecords.toml; `calrecords config show`
+    lists them all.
+    """
+    levels = [logging.WARNING, logging.INFO, logging.DEBUG]
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("calrecords").setLevel(levels[min(verbose, 2)])
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line, and exit with one of the documented codes."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code: Any = calrecords.main(words, prog_name="calrecords", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(exit_codes.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except CalRecordsError as error:
+        if "--json" in words:
+            document = {"error": type(error).__name__, "message": str(error)}
+            click.echo(json.dumps(document, indent=2))
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(exit_codes.of_error(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(exit_codes.OK)
+    sys.exit(code if isinstance(code, int) else exit_codes.OK)

@@ -1,0 +1,97 @@
+"""`calrecords ingest` and `calrecords resume`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from calrecords.cli import exit_codes
+from calrecords.cli.options import as_json, connected, connection_options
+from calrecords.cli.output import describe_result, print_json, progress
+from calrecords.errors import CalRecordsError, TransientError
+from calrecords.workflows.results import IngestOutcome, IngestResult
+
+
+@click.command(epilog=exit_codes.EPILOG)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--master/--individual",
+    "is_master",
+    default=None,
+    help="Whether the frames are masters; by default as their headers say (ISMASTER).",
+)
+@click.option(
+    "--metadata",
+    multiple=True,
+    metavar="KEYWORD=VALUE",
+    help="A header keyword to add or overrule; may be repeated.",
+)
+@as_json
+@connection_options
+def ingest(paths: Sequence[Path], as_json: bool, **options: Any) -> int:
+    """Store calibration frames, register them with the archive, and record their frame IDs.
+
+    Each file ends in a stated outcome: ingested, new version, already there, or failed.
+    """
+    is_master = options.pop("is_master")
+    metadata = dict(_keyword(word) for word in options.pop("metadata"))
+    results: list[IngestResult] = []
+    with connected(options) as cal, progress("ingesting", len(paths)) as advance:
+        for path in paths:
+            try:
+                results.append(cal.ingest(path, is_master=is_master, metadata=metadata or None))
+            except CalRecordsError as error:
+                results.append(IngestResult(str(path), IngestOutcome.FAILED, error=error))
+            advance()
+    return _report(results, as_json=as_json)
+
+
+@click.command(epilog=exit_codes.EPILOG)
+@as_json
+@connection_options
+def resume(as_json: bool, **options: Any) -> int:
+    """Finish every ingestion that was interrupted."""
+    with connected(options) as cal:
+        results = cal.resume()
+    if not results and not as_json:
+        click.echo("nothing to resume")
+    return _report(results, as_json=as_json)
+
+
+def _keyword(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        msg = f"--metadata {word!r}: write KEYWORD=VALUE"
+        raise click.UsageError(msg)
+    return name, value
+
+
+def _report(results: Sequence[IngestResult], *, as_json: bool) -> int:
+    if as_json:
+        print_json([describe_result(result) for result in results])
+    else:
+        for result in results:
+            click.echo(_line(result))
+    return _exit_code(results)
+
+
+def _line(result: IngestResult) -> str:
+    line = f"{result.path}: {result.outcome}"
+    if result.frame_id is not None:
+        line += f", frame ID {result.frame_id}"
+    if result.error is not None:
+        line += f": {result.error}"
+    return line
+
+
+def _exit_code(results: Sequence[IngestResult]) -> int:
+    codes = {exit_codes.of_error(r.error) for r in results if r.error is not None}
+    if any(r.outcome is IngestOutcome.IN_PROGRESS for r in results):
+        codes.add(exit_codes.TRY_LATER)
+    if len(codes) == 1:
+        return codes.pop()
+    permanent = [r for r in results if r.error and not isinstance(r.error, TransientError)]
+    return exit_codes.FAILED if permanent else exit_codes.OK

@@ -1,0 +1,78 @@
+"""`calrecords query` and `calrecords show`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from calrecords.cli import exit_codes
+from calrecords.cli.options import as_json, connected, connection_options
+from calrecords.cli.output import describe_frame, plain, print_json, print_table
+
+
+@click.command(epilog=exit_codes.EPILOG)
+@click.option("--obstype", help="Observation type, for example BIAS.")
+@click.option("--site", help="Code of the site.")
+@click.option("--camera", help="The detector unit, for example kb70.")
+@click.option("--instrument", help="Name of the instrument.")
+@click.option("--filter", help="The bandpass element.")
+@click.option("--binning", help="For example 2x2.")
+@click.option("--configuration-mode", help="Readout mode of the camera.")
+@click.option("--basename", help="File name without extension.")
+@click.option("--master/--individual", "is_master", default=None, help="Masters or individuals.")
+@click.option("--reduction-level", type=int, help="0 is raw.")
+@click.option("--verdict", type=click.Choice(["good", "bad", "unknown"]))
+@click.option("--dayobs", help="The night, YYYYMMDD.")
+@click.option("--start", help="Earliest dateobs, UTC.")
+@click.option("--end", help="Dateobs before this, UTC.")
+@click.option("--all-versions", is_flag=True, help="List older versions too.")
+@click.option("--limit", "row_limit", default=1000, show_default=True, help="Rows; -1 for all.")
+@as_json
+@connection_options
+def query(row_limit: int, as_json: bool, **options: Any) -> int:
+    """List recorded frames, newest observation first."""
+    with connected(options) as cal:
+        table = cal.query(row_limit=row_limit, **options)
+    rows = [{name: _cell(row[name]) for name in table.colnames} for row in table]
+    if as_json:
+        print_json(rows)
+        return exit_codes.OK
+    shown = [name for name in table.colnames if name not in _WIDE]
+    print_table(shown, [[row[name] for name in shown] for row in rows])
+    return exit_codes.OK
+
+
+_WIDE = ("instrument", "configuration_mode", "created", "md5")
+
+
+def _cell(value: Any) -> Any:
+    import numpy as np
+
+    return None if value is np.ma.masked else value.item()
+
+
+@click.command(epilog=exit_codes.EPILOG)
+@click.argument("frame")
+@click.option("--versions", is_flag=True, help="Show every version, newest first.")
+@as_json
+@connection_options
+def show(frame: str, versions: bool, as_json: bool, **options: Any) -> int:
+    """Show all that is recorded of FRAME, a frame ID or a basename."""
+    with connected(options) as cal:
+        found = cal.versions(named(frame)) if versions else [cal.recorded(named(frame))]
+    described = [describe_frame(one) for one in found]
+    if as_json:
+        print_json(described if versions else described[0])
+        return exit_codes.OK
+    for one in described:
+        version = one.pop("version")
+        for name, value in {**one, **version}.items():
+            click.echo(f"{name:20} {'' if value is None else plain(value)}")
+        click.echo()
+    return exit_codes.OK
+
+
+def named(frame: str) -> str | int:
+    """Return a frame ID where the word is a number, else the basename that it is."""
+    return int(frame) if frame.isdecimal() else frame

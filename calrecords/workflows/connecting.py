@@ -1,0 +1,121 @@
+"""From settings to the parts: which database, which store, which archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from calrecords.archive import ArchiveClient
+from calrecords.datafiles import DataFileFactory, HeaderMapping
+from calrecords.errors import ConfigurationError
+from calrecords.filestore import DummyStore, FileStore, FileSystemStore
+from calrecords.workflows.settings import Settings, header_settings
+
+
+def given_settings(
+    *,
+    db: str | Path | None = None,
+    archive: str | None = None,
+    token: str | None = None,
+    store: str | Path | None = None,
+    cache: str | Path | None = None,
+    config: str | Path | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of `connect` by the names of their settings.
+
+    Raises
+    ------
+    ConfigurationError
+        If `store` is neither a folder nor a bucket.
+    """
+    named = {
+        "config": config,
+        "db_url": db,
+        "api_root": archive,
+        "auth_token": token,
+        "cache_dir": cache,
+    }
+    given = {name: None if value is None else str(value) for name, value in named.items()}
+    return given if store is None else {**given, **_store_settings(str(store))}
+
+
+def _store_settings(place: str) -> dict[str, Any]:
+    if place.startswith("s3://"):
+        return {"filestore_type": "s3", "bucket": place.removeprefix("s3://").strip("/")}
+    if "://" in place:
+        msg = f"store {place!r}: give a folder, s3://BUCKET, or a FileStore object"
+        raise ConfigurationError(msg)
+    return {"filestore_type": "local", "filesystem_storage_root_dir": place}
+
+
+def make_store(settings: Settings) -> FileStore:
+    """Return the file store that the settings name; nothing is asked of it yet.
+
+    Raises
+    ------
+    ConfigurationError
+        If FILESTORE_TYPE is unknown, or S3 lacks its bucket.
+    """
+    kind = settings["filestore_type"].lower()
+    if kind == "local":
+        return FileSystemStore(
+            settings.folder("filesystem_storage_root_dir"),
+            base_url=settings["filesystem_storage_base_url"],
+        )
+    if kind == "s3":
+        return _make_s3_store(settings)
+    if kind == "dummy":
+        return DummyStore()
+    msg = f"FILESTORE_TYPE is {kind!r}; write local, s3 or dummy"
+    raise ConfigurationError(msg)
+
+
+def _make_s3_store(settings: Settings) -> FileStore:
+    from calrecords.filestore import S3Store, make_s3_client
+
+    if not settings["bucket"]:
+        msg = "FILESTORE_TYPE is s3, and no bucket is named; set BUCKET"
+        raise ConfigurationError(msg)
+    client = make_s3_client(
+        endpoint_url=settings["s3_endpoint_url"],
+        region=settings["aws_default_region"],
+        addressing_style=settings["s3_addressing_style"],
+        signature_version=settings["s3_signature_version"],
+    )
+    return S3Store(client, settings["bucket"], ia_after_days=settings["s3_days_to_ia_storage"])
+
+
+def make_archive(settings: Settings) -> ArchiveClient | None:
+    """Return a client of the archive that the settings name; None where they name none."""
+    if not settings["api_root"]:
+        return None
+    return ArchiveClient(
+        settings["api_root"],
+        settings["auth_token"],
+        allow_plain_http=settings["allow_plain_http"],
+    )
+
+
+def make_mapping(settings: Settings) -> HeaderMapping:
+    """Return which header keyword gives which fact."""
+    return HeaderMapping(
+        **{field: settings[setting.name] for field, setting in header_settings().items()}
+    )
+
+
+def make_factory(settings: Settings) -> DataFileFactory:
+    """Return what opens data files, with the classes that the settings name.
+
+    Raises
+    ------
+    ConfigurationError
+        If a class cannot be had, or is no data file class.
+    """
+    from calrecords.datafiles import load_data_file_class
+
+    return DataFileFactory(
+        {
+            extension: load_data_file_class(name)
+            for extension, name in settings["filetype_mapping_overrides"].items()
+        }
+    )

@@ -1,0 +1,377 @@
+"""The one object that a pipeline holds: its connection to records, store and archive."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calrecords.archive import ArchiveClient, ArchiveFrame
+from calrecords.datafiles import DataFile
+from calrecords.datafiles.hdus import open_hdu_list
+from calrecords.errors import ConfigurationError, RecordNotFoundError
+from calrecords.filestore import FileStore
+from calrecords.frames import CalibrationFrame
+from calrecords.records import Journal, RecordDatabase
+from calrecords.vocabulary import split_filename
+from calrecords.workflows.cache import FileCache
+from calrecords.workflows.connecting import (
+    given_settings,
+    make_archive,
+    make_factory,
+    make_mapping,
+    make_store,
+)
+from calrecords.workflows.fetch import Fetcher, FetchSource
+from calrecords.workflows.ingest import Ingester
+from calrecords.workflows.querying import ROW_LIMIT, find_frames
+from calrecords.workflows.results import IngestResult, IngestStep
+from calrecords.workflows.settings import Settings
+from calrecords.workflows.tables import frame_table
+
+if TYPE_CHECKING:
+    from astropy.io.fits import HDUList
+    from astropy.table import Table
+
+FrameLike = CalibrationFrame | IngestResult | int | str
+"""What names a frame: a frame, a result, a frame ID, or a basename."""
+
+
+def connect(
+    *,
+    db: str | Path | None = None,
+    archive: str | ArchiveClient | None = None,
+    token: str | None = None,
+    store: str | Path | FileStore | None = None,
+    cache: str | Path | None = None,
+    config: str | Path | None = None,
+    on_step: Callable[[IngestStep], None] | None = None,
+) -> CalibrationRecords:
+    """Connect to the records, the file store and the archive that the settings name.
+
+    What is not given comes from the environment, a TOML file, or a default: without any
+    setting, records are a SQLite file and the store a folder, both in the user's data
+    directory, and there is no archive.
+
+    Parameters
+    ----------
+    db : str or Path, optional
+        The records database: a SQLite file, or a URL.
+    archive : str or ArchiveClient, optional
+        Root URL of the Science Archive, or a client of it.
+    token : str, optional
+        Token of a superuser of the archive.
+    store : str, Path or FileStore, optional
+        A folder, ``s3://BUCKET``, or a file store.
+    cache : str or Path, optional
+        Folder of downloaded frames.
+    config : str or Path, optional
+        A TOML file with settings.
+    on_step : callable, optional
+        Called with each `IngestStep` of an ingestion once it is reached.
+
+    Returns
+    -------
+    CalibrationRecords
+        A context manager; safe to share between threads, and usable after a fork.
+
+    Raises
+    ------
+    ConfigurationError
+        If a setting is wrong.
+    SchemaError
+        If the database has another schema, or belongs to another archive.
+    RecordsUnavailableError
+        If the database cannot be reached.
+    """
+    settings = Settings(
+        given_settings(
+            db=db,
+            archive=archive if isinstance(archive, str) else None,
+            token=token,
+            store=None if isinstance(store, FileStore) else store,
+            cache=cache,
+            config=config,
+        )
+    )
+    client = archive if isinstance(archive, ArchiveClient) else make_archive(settings)
+    database = RecordDatabase(settings["db_url"])
+    database.open()
+    if client is not None:
+        database.belongs_to(client.root)
+    return CalibrationRecords(
+        settings=settings,
+        database=database,
+        store=store if isinstance(store, FileStore) else make_store(settings),
+        archive=client,
+        on_step=on_step,
+    )
+
+
+class CalibrationRecords:
+    """A pipeline's calibration records, with their file store and archive.
+
+    Made by `connect`, which says what the parameters are.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: RecordDatabase,
+        store: FileStore,
+        archive: ArchiveClient | None,
+        on_step: Callable[[IngestStep], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.archive = archive
+        self.cache = FileCache(settings.folder("cache_dir"))
+        self._database = database
+        self._factory = make_factory(settings)
+        self._mapping = make_mapping(settings)
+        steps = {} if on_step is None else {"on_step": on_step}
+        self._ingester = Ingester(database, store, archive, **steps)
+        self._fetcher = Fetcher(self.cache, store, archive)
+
+    def __enter__(self) -> CalibrationRecords:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        root = None if self.archive is None else self.archive.root
+        return f"<CalibrationRecords {self._database.place}, archive {root}>"
+
+    def close(self) -> None:
+        """Close connections; the object is not used after this."""
+        self._database.close()
+        self.store.close()
+        if self.archive is not None:
+            self.archive.close()
+
+    def ingest(
+        self,
+        path: str | Path | DataFile,
+        *,
+        is_master: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> IngestResult:
+        """Store a calibration frame, register it with the archive, and record its frame ID.
+
+        A file that is there already changes nothing; other bytes under the same basename
+        become a new version of the same frame. Interrupted anywhere, `resume` completes it.
+
+        Parameters
+        ----------
+        path : str, Path or DataFile
+            The file.
+        is_master : bool, optional
+            Whether it was made by combining several frames; by default as its header says,
+            and False where the header does not say.
+        metadata : mapping, optional
+            Header keywords to add or to overrule.
+
+        Returns
+        -------
+        IngestResult
+            With ``.frame``, ``.outcome`` and ``.frame_id``.
+
+        Raises
+        ------
+        ConfigurationError
+            If no archive is named, or the store is not as it must be.
+        DataFileError
+            If the file cannot be used; nothing is stored.
+        DuplicateRecordError
+            If the basename is another frame's; nothing is stored.
+        ArchiveError, FileStoreError, RecordError
+            If a step failed; a `TransientError` can be resumed.
+        """
+        if isinstance(path, DataFile):
+            return self._ingester.ingest(path)
+        return self._ingester.ingest(self.open_file(path, is_master=is_master, metadata=metadata))
+
+    def open_file(
+        self,
+        path: str | Path,
+        *,
+        is_master: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> DataFile:
+        """Return the data file at a path, its header read by the settings.
+
+        Raises
+        ------
+        DataFileError
+            If the file cannot be used.
+        """
+        return self._factory.open(
+            Path(path).expanduser(), mapping=self._mapping, metadata=metadata, is_master=is_master
+        )
+
+    def resume(self) -> list[IngestResult]:
+        """Finish every ingestion that was interrupted; one result for each."""
+        return self._ingester.resume()
+
+    def failed_ingestions(self) -> list[IngestResult]:
+        """Return the ingestions that ended in a failure, with what they said."""
+        return [IngestResult.of_failure(entry) for entry in Journal(self._database).failed()]
+
+    def get(
+        self,
+        *,
+        basename: str | None = None,
+        frame_id: int | None = None,
+        md5: str | None = None,
+        version_key: str | None = None,
+    ) -> CalibrationFrame:
+        """Return a frame from the records, with its current version or the one named.
+
+        Parameters
+        ----------
+        basename : str, optional
+            The frame's name; a file name is cut to its basename.
+        frame_id : int, optional
+            The archive's number.
+        md5, version_key : str, optional
+            Which version is wanted.
+
+        Raises
+        ------
+        ConfigurationError
+            If nothing is asked for.
+        RecordNotFoundError
+            If there is no such record.
+        """
+        if (basename, frame_id, md5, version_key) == (None, None, None, None):
+            msg = "say which frame: basename=, frame_id=, md5= or version_key="
+            raise ConfigurationError(msg)
+        name = None if basename is None else split_filename(basename)[0]
+        return self._database.get(
+            basename=name, frame_id=frame_id, md5=md5, version_key=version_key
+        )
+
+    def versions(self, frame: FrameLike) -> list[CalibrationFrame]:
+        """Return every recorded version of a frame, newest first.
+
+        Raises
+        ------
+        RecordNotFoundError
+            If the frame is not recorded.
+        """
+        return self._database.versions(self._frame(frame).basename)
+
+    def query(self, *, row_limit: int = ROW_LIMIT, **criteria: Any) -> Table:
+        """Return the recorded frames that match, newest observation first.
+
+        Parameters
+        ----------
+        row_limit : int, optional
+            At most this many rows, with a warning in the log where there are more; -1 for all.
+        **criteria
+            ``obstype``, ``site``, ``camera``, ``instrument``, ``filter``, ``basename``,
+            ``configuration_mode``, ``is_master``, ``reduction_level`` and ``verdict`` must be
+            equal; ``binning`` is text such as ``"2x2"``; ``dayobs`` is the night; ``start`` and
+            ``end`` are a half-open range of dateobs ``[start, end)``, UTC;
+            ``all_versions=True`` lists older versions too.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row for each frame; without rows, but with its columns, where nothing matches.
+
+        Raises
+        ------
+        ConfigurationError
+            If a name or a value cannot be used.
+        """
+        return frame_table(find_frames(self._database, row_limit, criteria))
+
+    def lookup(self, frame_id: int) -> ArchiveFrame:
+        """Ask the archive for a frame by its ID: ``GET /frames/<id>/``.
+
+        Raises
+        ------
+        ConfigurationError
+            If no archive is named.
+        FrameNotFoundError
+            If the archive has no such frame, or hides it from this token.
+        ArchiveError
+            If the archive cannot be reached, or refuses.
+        """
+        if self.archive is None:
+            msg = "no archive is named; set API_ROOT, or pass archive="
+            raise ConfigurationError(msg)
+        return self.archive.frame(operator.index(frame_id))
+
+    def fetch(self, frame: FrameLike, *, source: str | None = None) -> Path:
+        """Return a local path with the recorded bytes of a frame.
+
+        Parameters
+        ----------
+        frame : CalibrationFrame, IngestResult, int or str
+            A frame, with the version that is wanted; or a frame ID or a basename, for the
+            current version.
+        source : {"store", "archive"}, optional
+            Take the bytes from there; by default from the cache, else the file store, else
+            the archive.
+
+        Raises
+        ------
+        RecordNotFoundError
+            If the frame is not recorded.
+        ChecksumMismatchError
+            If what can be had is not what was recorded.
+        StoredFileNotFoundError
+            If this version is nowhere any more.
+        ArchiveError, FileStoreError
+            If they cannot be reached, or refuse.
+        """
+        chosen = None if source is None else FetchSource(source)
+        return self._fetcher.fetch(self._frame(frame), chosen)
+
+    def open(self, frame: FrameLike) -> HDUList:
+        """Return the FITS file of a frame, verified and open for reading.
+
+        Raises
+        ------
+        InvalidFrameError
+            If the file is not FITS.
+        CalRecordsError
+            As `fetch` does.
+        """
+        return open_hdu_list(self.fetch(frame))
+
+    def recorded(self, frame: FrameLike, *, md5: str | None = None) -> CalibrationFrame:
+        """Return the record that a frame, a result, a frame ID or a basename names.
+
+        Parameters
+        ----------
+        frame : CalibrationFrame, IngestResult, int or str
+            What names it.
+        md5 : str, optional
+            Which version is wanted; by default the one in `frame`, else the current one.
+
+        Raises
+        ------
+        RecordNotFoundError
+            If there is no such record.
+        """
+        if md5 is not None:
+            return self.get(basename=self._frame(frame).basename, md5=md5)
+        return self._frame(frame)
+
+    def _frame(self, frame: FrameLike) -> CalibrationFrame:
+        if isinstance(frame, IngestResult):
+            if frame.frame is None:
+                msg = f"{frame.path}: was not ingested, so there is no frame"
+                raise RecordNotFoundError(msg)
+            return frame.frame
+        if isinstance(frame, CalibrationFrame):
+            return frame
+        if isinstance(frame, str):
+            return self.get(basename=frame)
+        return self.get(frame_id=operator.index(frame))

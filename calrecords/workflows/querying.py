@@ -1,0 +1,57 @@
+"""Questions to the records, in whatever spelling a user has them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from calrecords.errors import ConfigurationError
+from calrecords.frames import CalibrationFrame
+from calrecords.records import FrameFilter, RecordDatabase
+from calrecords.vocabulary import Binning, Verdict, parse_day, parse_time
+
+log = logging.getLogger(__name__)
+
+ROW_LIMIT = 1000
+"""How many rows a query gives unless it is told otherwise."""
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "start": parse_time,
+    "end": parse_time,
+    "dayobs": parse_day,
+    "binning": Binning.parse,
+    "verdict": Verdict,
+}
+
+
+def find_frames(
+    database: RecordDatabase, row_limit: int, criteria: Mapping[str, Any]
+) -> list[CalibrationFrame]:
+    """Return the frames that match, newest observation first; -1 is no limit.
+
+    Raises
+    ------
+    ConfigurationError
+        If a criterion is unknown, or has a value that cannot be used.
+    """
+    limit = None if row_limit < 0 else row_limit
+    frames = database.find(_filter(criteria), None if limit is None else limit + 1)
+    if limit is not None and len(frames) > limit:
+        log.warning("only the first %d frames are listed; row_limit=-1 lists all", limit)
+    return frames[:limit]
+
+
+def _filter(criteria: Mapping[str, Any]) -> FrameFilter:
+    known = FrameFilter.__dataclass_fields__
+    if unknown := sorted(set(criteria) - set(known)):
+        msg = f"cannot query by {', '.join(unknown)}; known are {', '.join(known)}"
+        raise ConfigurationError(msg)
+    values: dict[str, Any] = {}
+    for name, value in criteria.items():
+        try:
+            values[name] = value if value is None else _READ.get(name, lambda same: same)(value)
+        except (TypeError, ValueError) as error:
+            msg = f"cannot query by {name}={value!r}: {error}"
+            raise ConfigurationError(msg) from None
+    return FrameFilter(**values)

@@ -1,0 +1,70 @@
+"""What an ingestion comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from calrecords import errors
+from calrecords.errors import CalRecordsError
+from calrecords.frames import CalibrationFrame, Ingestion
+
+
+class IngestOutcome(StrEnum):
+    """How an ingestion ended."""
+
+    INGESTED = "ingested"
+    NEW_VERSION = "new version"
+    ALREADY_THERE = "already there"
+    FAILED = "failed"
+    IN_PROGRESS = "in progress"
+
+
+class IngestStep(StrEnum):
+    """The boundaries between the steps of an ingestion, in order.
+
+    `INTENDED`, `STORED`, `ARCHIVED` and `RECORDED` are states of the journal: what they stand
+    for is written down. At the others an effect is durable outside while the journal does not
+    say so yet.
+    """
+
+    INTENDED = "intended"
+    PUT = "put"
+    STORED = "stored"
+    REGISTERED = "registered"
+    ARCHIVED = "archived"
+    PUBLISHED = "published"
+    RECORDED = "recorded"
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """The stated outcome of one ingestion.
+
+    Attributes
+    ----------
+    path : str
+        The file that was ingested.
+    outcome : IngestOutcome
+        How it ended.
+    frame : CalibrationFrame or None
+        The frame with the version that was ingested; None where it failed.
+    error : CalRecordsError or None
+        Why it failed.
+    """
+
+    path: str
+    outcome: IngestOutcome
+    frame: CalibrationFrame | None = None
+    error: CalRecordsError | None = None
+
+    @classmethod
+    def of_failure(cls, ingestion: Ingestion) -> IngestResult:
+        """Return the outcome of an ingestion that the journal holds as failed."""
+        kind = getattr(errors, ingestion.error or "", errors.DoNotRetryError)
+        return cls(ingestion.path, IngestOutcome.FAILED, error=kind(ingestion.message or ""))
+
+    @property
+    def frame_id(self) -> int | None:
+        """The archive's number of the frame; None where it failed or is in no archive."""
+        return None if self.frame is None else self.frame.frame_id

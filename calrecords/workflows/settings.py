@@ -1,0 +1,290 @@
+"""Where each setting comes from: argument, environment, TOML file, default, in this order.
+
+The names that the Observatory Control System's ingester and archive read from the
+environment are accepted as they are, so that all of them share one configuration. In the
+TOML file a setting has the same name in lower case, for example ``api_root``.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from calrecords.errors import ConfigurationError
+
+MASK = "********"
+CONFIG_NAME = "calrecords.toml"
+_APPLICATION = "calrecords"
+
+
+def _text(value: Any) -> str:
+    return str(value).strip()
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off", ""}:
+        return False
+    msg = "write true or false"
+    raise ValueError(msg)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Return a list, from text with commas; blanks are dropped, as the archive drops them."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(word for part in parts if (word := str(part).replace(" ", "")))
+
+
+def _class_names(value: Any) -> dict[str, str]:
+    names = ast.literal_eval(value) if isinstance(value, str) else value
+    if not isinstance(names, Mapping):
+        msg = "write a mapping such as {'.fits': 'package.module.Class'}"
+        raise ValueError(msg)  # noqa: TRY004 - a setting's value is at fault
+    return {str(extension): str(name) for extension, name in names.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes
+    ----------
+    name : str
+        In the TOML file.
+    variable : str
+        In the environment.
+    meaning : str
+        In one line.
+    default : Any
+        Used where nobody says otherwise, or a function that returns it; None means that
+        there is none.
+    read : callable
+        Makes the value from text; raises ValueError with what to write instead.
+    secret : bool
+        Whether it is masked wherever it is shown.
+    """
+
+    name: str
+    variable: str
+    meaning: str
+    default: Any = None
+    read: Callable[[Any], Any] = _text
+    secret: bool = False
+
+
+def _in_data_folder(name: str) -> Callable[[], str]:
+    return lambda: str(Path(platformdirs.user_data_dir(_APPLICATION, appauthor=False)) / name)
+
+
+def _cache_folder() -> str:
+    return platformdirs.user_cache_dir(_APPLICATION, appauthor=False)
+
+
+def _ocs(variable: str, meaning: str, default: Any = None, **more: Any) -> Setting:
+    return Setting(variable.lower(), variable, meaning, default, **more)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "db_url",
+        "CALRECORDS_DB_URL",
+        "records database: a file, or a URL",
+        _in_data_folder("records.sqlite"),
+    ),
+    Setting("cache_dir", "CALRECORDS_CACHE_DIR", "folder of downloaded frames", _cache_folder),
+    Setting(
+        "allow_plain_http",
+        "CALRECORDS_ALLOW_PLAIN_HTTP",
+        "send the token over plain http outside this machine",
+        default=False,
+        read=_flag,
+    ),
+    _ocs("API_ROOT", "root URL of the Science Archive"),
+    _ocs("AUTH_TOKEN", "token of a superuser of the archive", secret=True),
+    _ocs("FILESTORE_TYPE", "where bytes are kept: local, s3 or dummy", "local"),
+    _ocs("FILESYSTEM_STORAGE_ROOT_DIR", "folder of a local file store", _in_data_folder("store")),
+    _ocs("FILESYSTEM_STORAGE_BASE_URL", "where a web server shows that folder"),
+    _ocs("BUCKET", "name of a versioned S3 bucket"),
+    _ocs("S3_ENDPOINT_URL", "where S3 is, if not at Amazon"),
+    _ocs("AWS_DEFAULT_REGION", "region of the bucket"),
+    _ocs("S3_SIGNATURE_VERSION", "how S3 requests are signed", "s3v4"),
+    _ocs("S3_ADDRESSING_STYLE", "virtual, path or auto", "virtual"),
+    _ocs("S3_DAYS_TO_IA_STORAGE", "days after which S3 storage is infrequent-access", 60, read=int),
+    _ocs(
+        "FILETYPE_MAPPING_OVERRIDES",
+        "data file classes by extension",
+        {},
+        read=_class_names,
+    ),
+)
+"""Every setting but the header mapping's, which `header_settings` adds."""
+
+
+def header_settings() -> dict[str, Setting]:
+    """Return the settings of the header mapping, by the name of its field.
+
+    Those that OCS has are named as there; ours are named alike, for example ``BINNING_KEY``.
+    """
+    from calrecords.datafiles import OCS_SETTINGS, HeaderMapping
+
+    variables = {field: variable for variable, field in OCS_SETTINGS.items()}
+    usual = HeaderMapping()
+    settings = {}
+    for field in fields(HeaderMapping):
+        default = getattr(usual, field.name)
+        variable = variables.get(field.name, f"{field.name.upper()}_KEY")
+        meaning = f"header: {field.name.replace('_', ' ')}"
+        read = _words if isinstance(default, tuple) else type(default)
+        settings[field.name] = _ocs(variable, meaning, default, read=read)
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting's value, and where it came from.
+
+    Attributes
+    ----------
+    setting : Setting
+        Which one.
+    value : Any
+        What it is.
+    source : str
+        ``argument``, ``environment VARIABLE``, the TOML file's path, or ``default``.
+    """
+
+    setting: Setting
+    value: Any
+    source: str
+
+    def shown(self) -> str:
+        """Return the value as it may be shown: secrets masked, no password in a URL."""
+        if self.value is None:
+            return ""
+        if self.setting.secret:
+            return MASK
+        if isinstance(self.value, tuple):
+            return ",".join(self.value)
+        return _without_password(str(self.value))
+
+    def __repr__(self) -> str:
+        return f"Value({self.setting.name}={self.shown()!r}, source={self.source!r})"
+
+
+class Settings:
+    """All settings, each with its source.
+
+    Parameters
+    ----------
+    given : mapping, optional
+        Values by name, from arguments; None means not given.
+    environment : mapping, optional
+        By default the environment of this process.
+    folder : Path, optional
+        Where a `calrecords.toml` is looked for; by default the working directory.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value cannot be read, or the TOML file is broken or has an unknown name.
+    """
+
+    def __init__(
+        self,
+        given: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._given = {k: v for k, v in (given or {}).items() if v is not None}
+        self._environment = os.environ if environment is None else environment
+        self._file, self._table = self._read_file(folder or Path.cwd())
+        known = (*SETTINGS, *header_settings().values())
+        self._refuse_unknown({setting.name for setting in known})
+        self._values = {setting.name: self._value(setting) for setting in known}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name].value
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{v.setting.name}={v.shown()!r}' for v in self.values())})"
+
+    def values(self) -> list[Value]:
+        """Return every setting with its value and source."""
+        return list(self._values.values())
+
+    @property
+    def file(self) -> Path | None:
+        """The TOML file that was read, if any."""
+        return self._file
+
+    def folder(self, name: str) -> Path:
+        """Return a setting that names a folder, its ``~`` expanded."""
+        return Path(self[name]).expanduser()
+
+    def _read_file(self, folder: Path) -> tuple[Path | None, dict[str, Any]]:
+        named = self._given.pop("config", None) or self._environment.get("CALRECORDS_CONFIG")
+        user = Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False)) / CONFIG_NAME
+        candidates = [Path(named)] if named else [folder / CONFIG_NAME, user]
+        for path in candidates:
+            try:
+                return path, tomllib.loads(path.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                if named:
+                    msg = f"{path}: no such file; CALRECORDS_CONFIG names it"
+                    raise ConfigurationError(msg) from None
+            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+                msg = f"{path}: cannot be read as settings: {error}"
+                raise ConfigurationError(msg) from None
+        return None, {}
+
+    def _refuse_unknown(self, known: set[str]) -> None:
+        for where, names in ((self._file, self._table), ("arguments", self._given)):
+            if unknown := sorted(set(names) - known):
+                msg = (
+                    f"{where}: unknown setting {', '.join(unknown)}; "
+                    "`calrecords config show` lists all names"
+                )
+                raise ConfigurationError(msg)
+
+    def _value(self, setting: Setting) -> Value:
+        if setting.name in self._given:
+            return self._read(setting, self._given[setting.name], "argument")
+        if self._environment.get(setting.variable, "") != "":
+            source = f"environment {setting.variable}"
+            return self._read(setting, self._environment[setting.variable], source)
+        if setting.name in self._table:
+            return self._read(setting, self._table[setting.name], str(self._file))
+        default = setting.default() if callable(setting.default) else setting.default
+        return Value(setting, default, "default")
+
+    def _read(self, setting: Setting, raw: Any, source: str) -> Value:
+        try:
+            return Value(setting, setting.read(raw), source)
+        except (ValueError, SyntaxError, TypeError) as error:
+            shown = MASK if setting.secret else repr(raw)
+            msg = f"{setting.variable} from {source} cannot be read: {shown}: {error}"
+            raise ConfigurationError(msg) from None
+
+
+def _without_password(text: str) -> str:
+    """Return text with the password of a URL masked, and its query dropped."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return text
+    rest = rest.partition("?")[0]
+    authority, slash, path = rest.partition("/")
+    login, at, host = authority.rpartition("@")
+    if at and ":" in login:
+        login = f"{login.partition(':')[0]}:{MASK}"
+    return f"{scheme}://{login}{at}{host}{slash}{path}"
