@@ -5,7 +5,8 @@ pipelines that differ, and sometimes by nobody to be trusted. This part reads it
 it, and hands on plain facts. It opens FITS files with its own reader of header blocks: it never
 touches a pixel, takes about a millisecond, and gives up on a hostile file at once.
 
-Importing it does not import astropy; only `calrecords.datafiles.synthetic` does.
+Importing it does not import astropy; `open_hdu_list` does when it is called, and so does
+`calrecords.datafiles.synthetic`.
 """
 
 from calrecords.datafiles.archivable import check_archivable
@@ -14,8 +15,10 @@ from calrecords.datafiles.datafile import DataFile
 from calrecords.datafiles.factory import DataFileFactory, load_data_file_class
 from calrecords.datafiles.facts import read_facts
 from calrecords.datafiles.fitsfile import FitsFile
+from calrecords.datafiles.hdu_lists import open_hdu_list
 from calrecords.datafiles.lcofitsfile import LcoFitsFile
 from calrecords.datafiles.mapping import OCS_SETTINGS, HeaderMapping
+from calrecords.datafiles.regular_files import open_regular_file
 
 __all__ = [
     "OCS_SETTINGS",
@@ -27,5 +30,7 @@ __all__ = [
     "LcoFitsFile",
     "check_archivable",
     "load_data_file_class",
+    "open_hdu_list",
+    "open_regular_file",
     "read_facts",
 ]

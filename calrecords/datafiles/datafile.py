@@ -187,14 +187,14 @@ class DataFile:
         ------
         DataFileNotFoundError
             If the file went away or changed since it was opened.
+        InvalidFrameError
+            If the bytes differ from checksums that the file itself holds.
         """
+        self.verify()
         return self._content[0]
 
     def verify(self) -> None:
-        """Raise InvalidFrameError if the bytes differ from checksums that the file itself holds.
-
-        Costs nothing after `digest`, and otherwise reads the file as that does.
-        """
+        """Read the file once, as `digest` does, and raise as that does if it is damaged."""
         fault = self._content[1]
         if fault is not None:
             msg = f"{self.path} is damaged: {fault}; get the file again, or write it anew"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
-from calrecords.errors import DataFileNotFoundError, InvalidFrameError
+from calrecords.errors import CalRecordsError, DataFileNotFoundError, InvalidFrameError
 
 _FLAGS = (
     os.O_RDONLY
@@ -46,26 +47,50 @@ class FileSignature:
         return cls(status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
 
 
-@contextmanager
-def open_regular_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading, and close it.
+def open_regular_file(path: Path) -> BinaryIO:
+    """Return a regular file, open for reading; its read errors are ours, too.
 
     Raises
     ------
     DataFileNotFoundError
-        If there is no such file, it is a folder, or it cannot be opened or read.
+        If there is no such file, it is a folder, or it cannot be opened or, later, read.
     InvalidFrameError
         If it is a device, a pipe or a socket.
     """
-    try:
+    with _our_errors(path):
         _demand_regular(path, _mode(path))
-        descriptor = os.open(path, _FLAGS)
-        with os.fdopen(descriptor, "rb") as file:
-            _demand_regular(path, os.fstat(descriptor).st_mode)
-            yield file
-    except FileNotFoundError as error:
-        if isinstance(error, DataFileNotFoundError):
+        file = io.BufferedReader(_RegularFile(path))
+        try:
+            _demand_regular(path, os.fstat(file.fileno()).st_mode)
+        except BaseException:
+            file.close()
             raise
+    return cast("BinaryIO", file)
+
+
+class _RegularFile(io.FileIO):
+    """A file whose read errors are ours, so that they are never taken for another part's."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb", opener=lambda name, _flags: os.open(name, _FLAGS))
+        self._path = path
+
+    def readinto(self, buffer: Any, /) -> int:
+        with _our_errors(self._path):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with _our_errors(self._path):
+            return super().readall()
+
+
+@contextmanager
+def _our_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except CalRecordsError:
+        raise
+    except FileNotFoundError as error:
         msg = f"there is no file {path}; check the path, and whether it was moved"
         raise DataFileNotFoundError(msg) from error
     except OSError as error:
