@@ -129,7 +129,7 @@ def raise_for(answer: Answer, *, right: str) -> NoReturn:
     ------
     ArchiveUnavailableError
         For 408, 425, 429 and 5xx, with what the server asks us to wait; and for a success
-        that is not the one that was due.
+        that is not the one that was due, as when a login page answers.
     ArchiveRefusedError
         For everything else.
     """
@@ -139,6 +139,7 @@ def raise_for(answer: Answer, *, right: str) -> NoReturn:
 def _error(answer: Answer, right: str) -> ArchiveError:
     status, said = answer.status, _quoted(answer)
     if status < 300:
+        answer.json()
         return answer.broken("another kind of success was due; does API_ROOT lead elsewhere?")
     if is_passing(status):
         msg = f"{answer.call} failed at the archive ({status}){said}"

@@ -8,8 +8,9 @@ from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
 from calrecords.archive.answers import is_passing, looks_like_html, raise_for
+from calrecords.archive.bodies import OpenFile
 from calrecords.archive.models import ArchiveFrame, ArchiveVersion
-from calrecords.archive.transport import OpenFile, Transport
+from calrecords.archive.transport import Transport
 from calrecords.errors import (
     ArchiveRefusedError,
     ArchiveUnavailableError,

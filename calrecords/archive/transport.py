@@ -1,106 +1,24 @@
-"""Sends requests and reads answers; every fault of the network ends here as one of ours."""
+"""Sends requests to one archive, and reads what comes back within limits."""
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import requests
-import urllib3
-from requests import exceptions
 from requests.auth import AuthBase
 
 from calrecords.archive.answers import Answer
+from calrecords.archive.bodies import READ_BYTES, OpenFile
 from calrecords.archive.deadlines import Deadline, DeadlineAdapter
+from calrecords.archive.faults import guarded
 from calrecords.archive.origins import NoAuth, OriginTokenAuth, origin_of, without_secrets
-from calrecords.errors import (
-    ArchiveRefusedError,
-    ArchiveUnavailableError,
-    CalRecordsError,
-    ConfigurationError,
-)
+from calrecords.errors import ArchiveRefusedError, ArchiveUnavailableError
 
 MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_READ_BYTES = 1 << 16
-_EARNED_BYTES_PER_S = 256 * 1024
-_NETWORK_ERRORS = (
-    exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
-    HTTPException,
-    OSError,
-    UnicodeError,
-)
-_BAD_ADDRESS = (
-    exceptions.InvalidURL,
-    exceptions.InvalidSchema,
-    exceptions.MissingSchema,
-    exceptions.InvalidProxyURL,
-    urllib3.exceptions.LocationValueError,
-    UnicodeError,
-)
-
-_T = TypeVar("_T")
-
-
-class OpenFile:
-    """The body of a download, read as it arrives.
-
-    A body whose length was announced earns time by arriving, so that a large file may take
-    longer than the total deadline while a server that drips may not.
-
-    Parameters
-    ----------
-    response : requests.Response
-        An answer whose body was not read yet.
-    call : str
-        Method and address, without secrets.
-    deadline : Deadline
-        How long it may take.
-    """
-
-    def __init__(self, response: requests.Response, call: str, deadline: Deadline) -> None:
-        self._response = response
-        self._deadline = deadline
-        self.call = call
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        self.start = b""
-
-    @property
-    def says_its_length(self) -> bool:
-        """Whether an early end would be noticed."""
-        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-        return chunked or "Content-Length" in self.headers
-
-    def read(self, size: int) -> bytes:
-        """Return up to this many bytes, none at the end.
-
-        Raises
-        ------
-        ArchiveUnavailableError
-            If the connection breaks, the body ends early or a deadline passes.
-        """
-        data = guarded(lambda: self._read(size), self.call, self._deadline)
-        if len(self.start) < 256:
-            self.start += data[:256]
-        if "Content-Length" in self.headers:
-            self._deadline.extend(len(data) / _EARNED_BYTES_PER_S)
-        return data
-
-    def answer(self) -> Answer:
-        """Return the answer with the beginning of its body, for an error's message."""
-        return Answer(self.call, self.status, self.headers, self.read(_READ_BYTES))
-
-    def _read(self, size: int) -> bytes:
-        self._deadline.allow()
-        data: bytes = self._response.raw.read(size, decode_content=False)
-        return data
 
 
 class Transport:
@@ -261,72 +179,13 @@ class Transport:
     def _read_capped(self, file: OpenFile) -> bytes:
         parts: list[bytes] = []
         size = 0
-        while chunk := file.read(_READ_BYTES):
+        while chunk := file.read(READ_BYTES):
             size += len(chunk)
             if size > self._max_answer_bytes:
                 msg = f"{file.call} was answered with more than {self._max_answer_bytes} bytes"
                 raise ArchiveUnavailableError(msg)
             parts.append(chunk)
         return b"".join(parts)
-
-
-def guarded(act: Callable[[], _T], call: str, deadline: Deadline) -> _T:
-    """Return what a step of a call returns, its network faults turned into errors of ours.
-
-    Parameters
-    ----------
-    act : callable
-        Takes nothing.
-    call : str
-        Method and address, without secrets.
-    deadline : Deadline
-        The call's deadline, to tell which one passed.
-
-    Raises
-    ------
-    ArchiveUnavailableError, ArchiveRefusedError, ConfigurationError
-        In place of anything that requests, urllib3 or a socket raises.
-    """
-    try:
-        return act()
-    except _NETWORK_ERRORS as error:
-        if isinstance(error, CalRecordsError):
-            raise
-        failure = _failure(error, call, deadline)
-    # outside of the handler, as the original's text may hold a signed address
-    raise failure
-
-
-def _failure(error: BaseException, call: str, deadline: Deadline) -> CalRecordsError:
-    chain = list(_causes(error))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
-        msg = f"{call}: the server's certificate is not trusted; REQUESTS_CA_BUNDLE names others"
-        return ConfigurationError(msg)
-    if isinstance(error, _BAD_ADDRESS):
-        msg = f"{call}: the address, or that of the proxy in the environment, cannot be used"
-        return ArchiveRefusedError(msg)
-    if deadline.is_over:
-        return ArchiveUnavailableError(f"{call}: no whole answer within {deadline.total_s:g} s")
-    if any(isinstance(c, TimeoutError | urllib3.exceptions.TimeoutError) for c in chain):
-        return ArchiveUnavailableError(f"{call}: no answer in time; is the archive up?")
-    where = "the proxy" if isinstance(error, exceptions.ProxyError) else "the archive"
-    reason = next((c.strerror for c in chain if isinstance(c, OSError) and c.strerror), None)
-    return ArchiveUnavailableError(
-        f"{call}: the connection to {where} failed or was broken off"
-        + (f" ({reason})" if reason else "")
-    )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    pending, seen = [error], set()
-    while pending:
-        cause = pending.pop()
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        nested: list[Any] = [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
-        pending += [c for c in (*nested, *cause.args) if isinstance(c, BaseException)]
 
 
 def _headers(auth: AuthBase, body: bytes | None) -> dict[str, str]:

@@ -1,0 +1,229 @@
+"""A download gives the recorded bytes, or says why not."""
+
+import hashlib
+import io
+
+import pytest
+
+from calrecords.archive.models import parse_frame
+from calrecords.errors import (
+    ArchiveRefusedError,
+    ArchiveUnavailableError,
+    ChecksumMismatchError,
+    StoredFileNotFoundError,
+)
+from calrecords.frames import ContentDigest
+
+DATA = b"SIMPLE  =                    T" + bytes(range(256)) * 2000
+MD5 = hashlib.md5(DATA).hexdigest()
+DIGEST = ContentDigest(MD5, hashlib.sha256(DATA).hexdigest(), len(DATA))
+SIGNED = "?versionId=v1&X-Amz-Signature=SECRET"
+
+
+@pytest.fixture
+def store(make_server):
+    return make_server()
+
+
+@pytest.fixture
+def described(store, frame_row, version_row):
+    """The frame's row, its older version the one that is asked for."""
+    return frame_row(
+        5,
+        versions=[
+            version_row("0" * 32, key="new", number=2, url=store.root + "new.fits" + SIGNED),
+            version_row(MD5, key="old", number=1, url=store.root + "old.fits" + SIGNED),
+        ],
+    )
+
+
+@pytest.fixture
+def frame(described):
+    return parse_frame(described)
+
+
+@pytest.fixture
+def archive(server, replies, described):
+    return server.will(replies.json(200, described))
+
+
+def test_picks_the_version_by_its_checksum_and_sends_no_token(
+    archive, client, store, replies, frame
+):
+    store.will(replies.raw(200, DATA))
+    sink = io.BytesIO(b"x" * 10**6)
+    assert client.download(frame, MD5.upper(), sink) == DIGEST
+    assert sink.getvalue() == DATA
+    assert store.calls == ["GET /old.fits" + SIGNED]
+    assert "authorization" not in store.seen[0].headers
+    assert archive.seen == [], "a fresh frame's address is used as it is"
+
+
+def test_sends_no_token_to_files_on_the_archives_own_origin(
+    server, client, replies, frame_row, version_row
+):
+    server.will(replies.raw(200, DATA))
+    url = server.root + "files/old.fits"
+    frame = parse_frame(frame_row(5, versions=[version_row(MD5, url=url)]))
+    assert client.download(frame, MD5, io.BytesIO()) == DIGEST
+    assert "authorization" not in server.seen[0].headers
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_asks_for_a_fresh_address_where_the_old_one_expired(
+    archive, client, store, replies, frame, status
+):
+    store.will(replies.raw(status, b"<Error>expired</Error>"), replies.raw(200, DATA))
+    assert client.download(frame, MD5, io.BytesIO()) == DIGEST
+    assert archive.calls == ["GET /frames/5/"]
+
+
+def test_looks_again_where_the_frame_at_hand_lacks_the_version(
+    archive, client, store, replies, frame_row
+):
+    store.will(replies.raw(200, DATA))
+    assert client.download(parse_frame(frame_row(5)), MD5, io.BytesIO()) == DIGEST
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_older_version_whose_file_is_gone_was_superseded(
+    archive, client, store, replies, frame, status
+):
+    store.will(replies.raw(status, b"<Error><Code>NoSuchVersion</Code></Error>"))
+    with pytest.raises(StoredFileNotFoundError, match="superseded or moved") as caught:
+        client.download(frame, MD5, io.BytesIO())
+    assert len(store.seen) == 2
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_version_that_the_archive_does_not_list_is_not_found(archive, client, store, frame):
+    with pytest.raises(StoredFileNotFoundError, match="no version with md5"):
+        client.download(frame, "a" * 32, io.BytesIO())
+    assert store.seen == []
+
+
+@pytest.mark.parametrize("url", [None, "", "cpt/kb70/20260101/raw/a.fits", "file:///etc/passwd"])
+def test_an_archive_that_keeps_no_files_is_named(
+    server, client, replies, frame_row, version_row, url
+):
+    row = frame_row(5, versions=[version_row(MD5, url=url)])
+    server.will(replies.json(200, row))
+    with pytest.raises(StoredFileNotFoundError, match="dummy"):
+        client.download(parse_frame(row), MD5, io.BytesIO())
+
+
+def test_other_bytes_of_the_right_length_are_a_mismatch_at_once(
+    archive, client, store, replies, frame
+):
+    store.will(replies.raw(200, DATA[:-1] + b"?"))
+    with pytest.raises(ChecksumMismatchError, match="overwritten or damaged") as caught:
+        client.download(frame, MD5, io.BytesIO())
+    assert len(store.seen) == 1
+    assert "SECRET" not in str(caught.value)
+
+
+BROKEN = {
+    "cut short": lambda r: r.raw(200, DATA[:1000], length=len(DATA), then="close"),
+    "cut short, unannounced": lambda r: r.raw(200, DATA[:1000], length=False),
+    "half chunk": lambda r: r.bytes(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nabc", then="close"
+    ),
+    "reset": lambda r: r.reset(),
+    "server error": lambda r: r.html(500),
+    "slow down": lambda r: r.raw(503, b"<Error><Code>SlowDown</Code></Error>"),
+    "login page": lambda r: r.html(200),
+    "no content": lambda r: r.raw(204),
+    "stalled": lambda r: r.raw(200, DATA[:1000], length=len(DATA), then="hold"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_download_starts_anew_in_an_emptied_sink(
+    archive, make_client, store, replies, frame, name
+):
+    client = make_client(archive.root, read_timeout_s=0.3)
+    store.will(BROKEN[name](replies), replies.raw(200, DATA))
+    sink = io.BytesIO()
+    assert client.download(frame, MD5, sink) == DIGEST
+    assert sink.getvalue() == DATA
+    assert archive.calls == ["GET /frames/5/"], "each repetition takes a fresh address"
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [(n, ChecksumMismatchError if "unannounced" in n else ArchiveUnavailableError) for n in BROKEN],
+)
+def test_a_download_that_stays_broken_says_so(
+    archive, make_client, store, replies, frame, name, error
+):
+    client = make_client(archive.root, read_timeout_s=0.1)
+    store.will(BROKEN[name](replies))
+    with pytest.raises(error) as caught:
+        client.download(frame, MD5, io.BytesIO())
+    assert len(store.seen) == 3
+    assert "SECRET" not in str(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_a_store_that_refuses_a_fresh_address_is_no_matter_of_the_token(
+    archive, client, store, replies, frame
+):
+    store.will(replies.raw(403, b"<Error><Code>AccessDenied</Code></Error>"))
+    with pytest.raises(ArchiveRefusedError, match="clock") as caught:
+        client.download(frame, MD5, io.BytesIO())
+    assert caught.value.status == 403
+    assert "AUTH_TOKEN" not in str(caught.value)
+
+
+def test_a_page_whose_checksum_is_the_recorded_one_is_the_file(
+    archive, client, store, replies, frame_row, version_row
+):
+    page = b"<html>a report</html>"
+    md5 = hashlib.md5(page).hexdigest()
+    store.will(replies.raw(200, page, content_type="text/html"))
+    frame = parse_frame(frame_row(5, versions=[version_row(md5, url=store.root)]))
+    assert client.download(frame, md5, io.BytesIO()).md5 == md5
+
+
+def test_a_packed_file_is_not_unpacked_on_the_way(archive, client, store, replies, frame):
+    store.will(replies.raw(200, DATA, content_encoding="gzip"))
+    assert client.download(frame, MD5, io.BytesIO()) == DIGEST
+    assert store.seen[0].headers["accept-encoding"] == "identity"
+
+
+def test_follows_a_redirect_of_the_store_to_another_origin(
+    archive, client, store, make_server, replies, frame
+):
+    other = make_server(replies.raw(200, DATA))
+    store.will(replies.raw(307, location=other.root + "old.fits"))
+    assert client.download(frame, MD5, io.BytesIO()) == DIGEST
+    assert "authorization" not in other.seen[0].headers
+
+
+def test_a_store_that_drips_is_stopped(archive, make_client, store, replies, frame):
+    client = make_client(archive.root, total_timeout_s=0.4)
+    store.will(replies.raw(200, DATA[:1000], length=len(DATA), drip_s=0.02))
+    with pytest.raises(ArchiveUnavailableError, match=r"within 0\.4 s"):
+        client.download(frame, MD5, io.BytesIO())
+
+
+def test_writes_on_where_a_sink_takes_a_part(archive, client, store, replies, frame):
+    class Sink(io.BytesIO):
+        def write(self, data):
+            return super().write(data[:1000])
+
+    store.will(replies.raw(200, DATA))
+    sink = Sink()
+    client.download(frame, MD5, sink)
+    assert sink.getvalue() == DATA
+
+
+def test_a_full_disk_is_not_the_archives_fault(archive, client, store, replies, frame):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    store.will(replies.raw(200, DATA))
+    with pytest.raises(OSError, match="No space left"):
+        client.download(frame, MD5, Full())
+    assert len(store.seen) == 1
