@@ -18,7 +18,7 @@ CARD_BYTES = 80
 HeaderValue: TypeAlias = bool | int | float | str | None
 
 _VALUE_INDICATOR = "= "
-_COMMENTARY = frozenset({"", "COMMENT", "HISTORY"})
+_COMMENTARY = frozenset({"", "COMMENT", "HISTORY", "CONTINUE"})
 _STRING = re.compile(r" *'((?:[^']|'')*)'")
 _INTEGER = re.compile(r"[+-]?\d+")
 _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[EDed][+-]?\d+)?")
@@ -60,13 +60,13 @@ def read_cards(text: str) -> dict[str, HeaderValue | UnreadableValue]:
             continued = _continue(header, continued, card[8:])
             continue
         continued = None
+        if keyword in _COMMENTARY:
+            continue
         if card[8:10] == _VALUE_INDICATOR:
             field = card[10:]
         elif keyword == "HIERARCH" and "=" in card:
             name, _, field = card[8:].partition("=")
             keyword = name.strip().upper()
-        elif keyword in _COMMENTARY:
-            continue
         else:
             field = f"'{card[8:].rstrip().replace(chr(39), chr(39) * 2)}'"
         if keyword in header:
