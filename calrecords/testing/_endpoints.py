@@ -75,6 +75,10 @@ class Api:
                 return _answers.redirect(301, f"{request.path}/{query}")
         return _answers.not_found_page()
 
+    def methods(self, path: str) -> str:
+        """Return the methods of the endpoint at a path, as the Allow header lists them."""
+        return next((allow for pattern, _, allow, _ in _ROUTES if pattern.fullmatch(path)), READ)
+
     def _api_answer(
         self, request: Request, endpoint: str, allow: str, name: str, key: str
     ) -> Answer:

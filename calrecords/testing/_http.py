@@ -7,13 +7,14 @@ import logging
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from calrecords.testing import _answers
 from calrecords.testing._answers import Answer, FileBody, Request
+from calrecords.testing._endpoints import Api
 from calrecords.testing.faults import Fault, Faults
 
 LARGEST_BODY = 10 * 2**20
@@ -21,8 +22,6 @@ _CHUNK = 2**18
 _LOG = logging.getLogger(__name__)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _BEFORE = {"500", "503", "429", "login-page", "not-json", "redirect"}
-
-Answering = Callable[[Request], Answer]
 
 
 class LoopbackServer(HTTPServer):
@@ -32,8 +31,8 @@ class LoopbackServer(HTTPServer):
     ----------
     port : int
         Port on 127.0.0.1; 0 takes a free one.
-    answering : callable
-        Given a request, returns its answer.
+    api : Api
+        What answers.
     faults : Faults
         What breaks on the way.
     """
@@ -41,8 +40,8 @@ class LoopbackServer(HTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, port: int, answering: Answering, faults: Faults) -> None:
-        self.answering = answering
+    def __init__(self, port: int, api: Api, faults: Faults) -> None:
+        self.api = api
         self.faults = faults
         self.stopping = threading.Event()
         self.connections = 0
@@ -114,7 +113,7 @@ class LoopbackServer(HTTPServer):
     def answer(self, request: Request) -> Answer:
         """Return the answer to a request; a failure of ours looks like one of the archive."""
         try:
-            return self.answering(request)
+            return self.api.answer(request)
         except Exception:
             _LOG.exception("the loopback archive failed on %s %s", request.method, request.path)
             return _answers.server_error(request)
@@ -140,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is None:
             self._send(self.server.answer(request))
         elif fault.kind in _BEFORE:
-            self._send(_instead(fault, request))
+            self._send(_instead(fault, request, self.server.api.methods(request.path)))
         else:
             self._serve_badly(fault, request)
 
@@ -222,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
 
-def _instead(fault: Fault, request: Request) -> Answer:
+def _instead(fault: Fault, request: Request, allow: str) -> Answer:
     """Return the answer of a fault that keeps the request from the archive."""
     wait = ("Retry-After", f"{fault.seconds:g}")
     if fault.kind == "redirect":
@@ -233,7 +232,6 @@ def _instead(fault: Fault, request: Request) -> Answer:
         return _answers.Answer(200, b'{"count": 1, "resul', (("Content-Type", _answers.JSON),))
     if fault.kind == "429":
         said = f"Request was throttled. Expected available in {fault.seconds:g} seconds."
-        allow = "GET, HEAD, OPTIONS"
         return _answers.json_answer(429, {"detail": said}, request, allow, wait)
     if fault.kind == "503":
         page = _answers.html_page(503, "Service Unavailable", "")

@@ -112,7 +112,7 @@ class ScienceArchive:
         api.md5_filter_works = md5_filter_works
         self._api = api
         try:
-            self._server = LoopbackServer(port, api.answer, self.faults)
+            self._server = LoopbackServer(port, api, self.faults)
         except OSError:
             self._discard()
             raise
