@@ -55,6 +55,7 @@ class DummyStore(FileStore):
 
     def publish(self, stored: StoredFile) -> None:
         """Do nothing."""
+        check_key(stored.key)
 
     def find(self, key: str, digest: ContentDigest) -> StoredFile | None:
         """Return None: nothing is ever held."""
@@ -71,6 +72,7 @@ class DummyStore(FileStore):
 
     def delete(self, stored: StoredFile) -> None:
         """Do nothing."""
+        check_key(stored.key)
 
     def url(self, stored: StoredFile, *, expires_s: int = URL_EXPIRES_S) -> str:
         """Raise `ConfigurationError`, always."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -24,6 +25,7 @@ from calrecords.filestore.key_files import KeyFiles, digest_of, holds, is_same, 
 from calrecords.filestore.keys import check_key
 from calrecords.filestore.part_files import (
     ATTEMPTS,
+    PAUSE_S,
     PartFile,
     make_directories,
     remove_empty_directories,
@@ -143,7 +145,8 @@ class FileSystemStore(FileStore):
             if version is None:
                 files.open_version(stored).close()  # there by another tool, or an error
                 return
-            for _ in range(ATTEMPTS):
+            for attempt in range(ATTEMPTS):
+                time.sleep(PAUSE_S * attempt)
                 if is_same(version, files.published) or holds(files.published, stored):
                     sync_directory(files.published.parent)
                     return

@@ -12,6 +12,7 @@ import fcntl
 import logging
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,8 @@ PART_SUFFIX = ".part"
 LINK_SUFFIX = ".link"
 ATTEMPTS = 20
 """How often to begin again when another process removes a folder or a name meanwhile."""
+PAUSE_S = 0.002
+"""How much longer each time to wait before that, in seconds."""
 
 _REFUSED = {
     errno.EACCES: "give this user the right to it",
@@ -152,9 +155,10 @@ class PartFile:
 
     def __enter__(self) -> PartFile:
         with store_errors("write into", self._directory):
-            for _ in range(ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 # Another process may remove the folder while it is empty, or take our part
                 # file for a stray in the moment before it is locked.
+                time.sleep(PAUSE_S * attempt)
                 with suppress(FileNotFoundError):
                     make_directories(self._directory)
                     if self._create():

@@ -153,6 +153,7 @@ class S3Store(FileStore):
 
     def publish(self, stored: StoredFile) -> None:
         """Do nothing: the newest version is what readers find already."""
+        check_key(stored.key)
 
     def find(self, key: str, digest: ContentDigest) -> StoredFile | None:
         """Return the oldest version of `key` with this content, or None.
@@ -227,8 +228,9 @@ class S3Store(FileStore):
         FileStoreUnavailableError
             If S3 cannot be reached.
         """
+        named = self._named(stored)
         with suppress(StoredFileNotFoundError), s3_errors(f"delete {stored.key}", self._bucket):
-            self._client.delete_object(**self._named(stored))
+            self._client.delete_object(**named)
 
     def url(self, stored: StoredFile, *, expires_s: int = URL_EXPIRES_S) -> str:
         """Return a signed URL of exactly this version; whoever has it may read the bytes.

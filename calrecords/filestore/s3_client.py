@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from calrecords.errors import ConfigurationError
-from calrecords.filestore.s3_errors import s3_errors
 
 
 def make_s3_client(
@@ -53,30 +52,32 @@ def make_s3_client(
     """
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
     s3: Any = {"addressing_style": addressing_style}
     if endpoint_url is None or endpoint_url.startswith("https:"):
         # TLS and the signed checksum guard the bytes, so they need not be read for a signature.
         s3["payload_signing_enabled"] = False
     try:
-        with s3_errors("be set up", "of any name"):
-            config = Config(
-                signature_version=signature_version,
-                connect_timeout=connect_timeout_s,
-                read_timeout=read_timeout_s,
-                retries={"mode": "standard", "total_max_attempts": max_attempts},
-                s3=s3,
-            )
-            return boto3.session.Session().client(
-                "s3",
-                endpoint_url=endpoint_url,
-                region_name=region,
-                aws_access_key_id=access_key,
-                aws_secret_access_key=secret_key,
-                config=config,
-            )
-    except ValueError as error:
-        if isinstance(error, ConfigurationError):
-            raise
-        msg = f"S3_ENDPOINT_URL is no URL of a service, but {endpoint_url!r}"
+        config = Config(
+            signature_version=signature_version,
+            connect_timeout=connect_timeout_s,
+            read_timeout=read_timeout_s,
+            retries={"mode": "standard", "total_max_attempts": max_attempts},
+            s3=s3,
+        )
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=endpoint_url,
+            region_name=region,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+            config=config,
+        )
+    except (BotoCoreError, ValueError) as error:
+        msg = (
+            f"the S3 client cannot be set up: {type(error).__name__}; check S3_ENDPOINT_URL (a "
+            "full URL), AWS_DEFAULT_REGION, S3_ADDRESSING_STYLE, S3_SIGNATURE_VERSION and the "
+            "credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both or none)"
+        )
         raise ConfigurationError(msg) from error

@@ -17,6 +17,9 @@ from calrecords.filestore.base import check_source
 from calrecords.filestore.s3_errors import s3_errors
 from calrecords.frames import CHUNK_BYTES, ContentDigest
 
+PIECE_BYTES = 1 << 14
+"""How much of a download is waited for at a time, in bytes; its time is looked at between."""
+
 
 @contextmanager
 def rewindable(source: BinaryIO) -> Iterator[BinaryIO]:
@@ -164,7 +167,7 @@ class ObjectReader(io.RawIOBase):
             raise FileStoreUnavailableError(msg)
         began = time.monotonic()
         with s3_errors(self._doing, self._bucket):
-            chunk = self._body.read(len(buffer))
+            chunk = self._body.read(min(len(buffer), PIECE_BYTES))
         self._waited_s += time.monotonic() - began
         buffer[: len(chunk)] = chunk
         return len(chunk)

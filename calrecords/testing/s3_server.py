@@ -159,7 +159,7 @@ class LoopbackS3:
         ]
         return [self._version(key, version_id) for version_id in listed]
 
-    def keys(self) -> list[str]:
+    def object_keys(self) -> list[str]:
         """Return the keys of all objects that have a version, each once, sorted."""
         pages = self._clients[0].get_paginator("list_object_versions")
         return sorted(

@@ -1,0 +1,93 @@
+"""A loopback S3 server comes, keeps versions, and goes without a trace."""
+
+import gc
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+from calrecords.testing.s3_server import LoopbackS3, ObjectVersion
+
+
+def test_keeps_versions_with_ids_that_the_archive_takes():
+    with LoopbackS3(bucket="frames") as s3:
+        client = s3.client()
+        ids = [
+            client.put_object(Bucket="frames", Key="a/b", Body=body)["VersionId"]
+            for body in (b"one", b"two")
+        ]
+        client.put_object(Bucket="frames", Key="a/bc", Body=b"three")
+        assert [len(version_id) for version_id in ids] == [32, 32]
+        assert s3.object_keys() == ["a/b", "a/bc"]
+        assert s3.versions("a/b") == [
+            ObjectVersion(ids[1], b"two", {}, "binary/octet-stream", None, None),
+            ObjectVersion(ids[0], b"one", {}, "binary/octet-stream", None, None),
+        ]
+        assert s3.versions("a") == []
+        assert client.get_bucket_versioning(Bucket="frames")["Status"] == "Enabled"
+        assert s3.endpoint_url.startswith("http://127.0.0.1:")
+
+
+def test_several_at_a_time_do_not_disturb_each_other():
+    with LoopbackS3() as outer:
+        with LoopbackS3(stock_version_ids=True) as inner:
+            assert inner.bucket != outer.bucket
+            for server, length in ((outer, 32), (inner, 36)):
+                answer = server.client().put_object(Bucket=server.bucket, Key="a", Body=b"x")
+                assert len(answer["VersionId"]) == length
+        assert [version.data for version in outer.versions("a")] == [b"x"]
+
+
+def test_everything_is_forgotten_when_it_closes():
+    for _ in range(2):
+        with LoopbackS3(bucket="frames") as s3:
+            assert s3.object_keys() == []
+            s3.client().put_object(Bucket="frames", Key="a", Body=b"x")
+            url = s3.endpoint_url
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(url)
+    assert s3.endpoint_url == ""
+
+
+def test_a_bucket_can_be_without_versions():
+    with LoopbackS3(versioned=False) as s3:
+        assert "VersionId" not in s3.client().put_object(Bucket=s3.bucket, Key="a", Body=b"x")
+
+
+def test_moto_is_as_it_was_afterwards():
+    from moto.s3.models import FakeKey
+
+    before = FakeKey.__init__
+    with LoopbackS3():
+        assert FakeKey.__init__ is not before
+    assert FakeKey.__init__ is before
+
+
+def test_leaves_no_thread_and_no_open_socket_behind():
+    before = threading.active_count()
+    with LoopbackS3() as s3:
+        s3.client().put_object(Bucket=s3.bucket, Key="a", Body=b"x")
+    gc.collect()  # an open socket would warn, and a warning is an error here
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and "process_request" in thread.name:
+            thread.join(5)
+    assert threading.active_count() <= before
+
+
+def test_says_what_to_install_where_moto_is_absent():
+    script = (
+        "import sys; sys.modules['moto'] = None\n"
+        "from calrecords.errors import ConfigurationError\n"
+        "from calrecords.testing.s3_server import LoopbackS3\n"
+        "try:\n    LoopbackS3().__enter__()\n"
+        "except ConfigurationError as error:\n    print(error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == (
+        "the loopback S3 server needs moto; install calrecords[dev] or moto[s3,server]\n"
+    )
