@@ -142,7 +142,7 @@ def _error(answer: Answer, right: str) -> ArchiveError:
         answer.json()
         return answer.broken("another kind of success was due; does API_ROOT lead elsewhere?")
     if is_passing(status):
-        msg = f"{answer.call} failed at the archive ({status}){said}"
+        msg = f"{answer.call} failed ({status}){said}"
         return ArchiveUnavailableError(msg, retry_after_s=answer.retry_after_s)
     if status < 400:
         target = without_secrets(answer.headers.get("Location", ""))

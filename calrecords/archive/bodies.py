@@ -46,14 +46,14 @@ class OpenFile:
         return chunked or "Content-Length" in self.headers
 
     def read(self, size: int) -> bytes:
-        """Return up to this many bytes, none at the end.
+        """Return up to this many bytes, and up to `READ_BYTES`; none at the end.
 
         Raises
         ------
         ArchiveUnavailableError
             If the connection breaks, the body ends early or a deadline passes.
         """
-        data = guarded(lambda: self._read(size), self.call, self._deadline)
+        data = guarded(lambda: self._read(min(size, READ_BYTES)), self.call, self._deadline)
         if len(self.start) < _START_BYTES:
             self.start += data[:_START_BYTES]
         if "Content-Length" in self.headers:

@@ -134,44 +134,59 @@ class _TimedResponse(http.client.HTTPResponse):
             self.fp = io.BufferedReader(_TimedReads(source, sock, deadline))
 
 
-def _send_timed(
-    connection: HTTPConnection, data: Any, send: Callable[[Any], None], deadline: Deadline
-) -> None:
-    if connection.sock is None:
-        connection.connect()
-    for start in range(0, max(len(data), 1), _SEND_BYTES):
-        connection.sock.settimeout(deadline.allow())
-        send(data[start : start + _SEND_BYTES])
+class _Target(str):
+    """Path and query of a request, which prints without its query.
+
+    urllib3 logs each request; the query of a signed address must not be in that log.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        path, mark, _ = self.partition("?")
+        return path + mark
 
 
-class _TimedHTTPConnection(HTTPConnection):
-    response_class = _TimedResponse
+class _Timed:
+    """A connection whose writes and reads are held to the deadline that applies."""
 
-    def send(self, data: Any) -> None:
+    response_class: Any = _TimedResponse
+
+    def putrequest(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        super().putrequest(method, url[:], *args, **kwargs)  # type: ignore[misc]  # a mixin
+
+    def send(self: Any, data: Any) -> None:
         deadline = _applied.get()
         if deadline is None or not isinstance(data, bytes):
-            super().send(data)
-        else:
-            _send_timed(self, data, super().send, deadline)
+            super().send(data)  # type: ignore[misc]  # a mixin
+            return
+        if self.sock is None:
+            self.connect()
+        for start in range(0, len(data), _SEND_BYTES):
+            self.sock.settimeout(deadline.allow())
+            super().send(data[start : start + _SEND_BYTES])  # type: ignore[misc]  # a mixin
 
 
-class _TimedHTTPSConnection(HTTPSConnection):
-    response_class = _TimedResponse
+class _TimedHTTPConnection(_Timed, HTTPConnection):
+    """Speaks http within the deadline that applies."""
 
-    def send(self, data: Any) -> None:
-        deadline = _applied.get()
-        if deadline is None or not isinstance(data, bytes):
-            super().send(data)
-        else:
-            _send_timed(self, data, super().send, deadline)
+
+class _TimedHTTPSConnection(_Timed, HTTPSConnection):
+    """Speaks https within the deadline that applies."""
 
 
 class _TimedHTTPPool(HTTPConnectionPool):
     ConnectionCls = _TimedHTTPConnection
 
+    def _make_request(self, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        return super()._make_request(conn, method, _Target(url), *args, **kwargs)
+
 
 class _TimedHTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _TimedHTTPSConnection
+
+    def _make_request(self, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        return super()._make_request(conn, method, _Target(url), *args, **kwargs)
 
 
 _POOLS = {"http": _TimedHTTPPool, "https": _TimedHTTPSPool}

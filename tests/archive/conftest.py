@@ -72,6 +72,7 @@ class Reply:
 
     data: bytes = b""
     drip_s: float = 0.0
+    drip_bytes: int = 1
     then: str = "keep"
     hold: threading.Event = field(default_factory=threading.Event)
 
@@ -91,14 +92,14 @@ class Replies:
         return Replies.raw(status, page, content_type="text/html")
 
     @staticmethod
-    def raw(status, body=b"", *, length=True, then="keep", drip_s=0.0, **headers):
+    def raw(status, body=b"", *, length=True, then="keep", drip_s=0.0, drip_bytes=1, **headers):
         lines = [f"HTTP/1.1 {status} Said"]
         if length is not False:
             headers["content_length"] = len(body) if length is True else length
         else:
             then = "close"
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        return Reply("\r\n".join([*lines, "", ""]).encode() + body, drip_s, then)
+        return Reply("\r\n".join([*lines, "", ""]).encode() + body, drip_s, drip_bytes, then)
 
     @staticmethod
     def bytes(data, **manners):
@@ -198,8 +199,8 @@ class ScriptedServer:
             connection.sendall(reply.data)
             connection.settimeout(0.02)
             return
-        for start in range(len(reply.data)):
-            connection.sendall(reply.data[start : start + 1])
+        for start in range(0, len(reply.data), reply.drip_bytes):
+            connection.sendall(reply.data[start : start + reply.drip_bytes])
             if self._over.wait(reply.drip_s):
                 return
 

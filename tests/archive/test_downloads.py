@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 
 import pytest
 
@@ -218,6 +219,15 @@ def test_writes_on_where_a_sink_takes_a_part(archive, client, store, replies, fr
     assert sink.getvalue() == DATA
 
 
+def test_no_log_holds_the_signed_part_of_an_address(archive, client, store, replies, frame, caplog):
+    caplog.set_level(logging.DEBUG)
+    store.will(replies.raw(403), replies.html(500), replies.raw(200, DATA))
+    client.download(frame, MD5, io.BytesIO())
+    assert store.calls == ["GET /old.fits" + SIGNED] * 3
+    assert "/old.fits?" in caplog.text, "the requests are logged"
+    assert "SECRET" not in caplog.text
+
+
 def test_a_full_disk_is_not_the_archives_fault(archive, client, store, replies, frame):
     class Full(io.BytesIO):
         def write(self, data):
@@ -227,3 +237,109 @@ def test_a_full_disk_is_not_the_archives_fault(archive, client, store, replies, 
     with pytest.raises(OSError, match="No space left"):
         client.download(frame, MD5, Full())
     assert len(store.seen) == 1
+
+
+class TestAtAWholeArchive:
+    """Files at an archive that serves them from a folder, as the real one can."""
+
+    @pytest.fixture
+    def archive(self, tmp_path):
+        from calrecords.testing import ScienceArchive
+
+        with ScienceArchive(files=tmp_path) as archive:
+            yield archive
+
+    @pytest.fixture
+    def client(self, make_client, archive):
+        return make_client(archive.root, archive.token)
+
+    @pytest.fixture
+    def register(self, client, record, tmp_path):
+        def register(data, *, extension=".fits", reduction_level=0):
+            md5 = hashlib.md5(data).hexdigest()
+            kind = "processed" if reduction_level else "raw"
+            path = tmp_path / "cpt" / "kb70" / "20260101" / kind / f"bias-a{extension}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            fields = {
+                "site_id": "cpt",
+                "instrument_id": "kb70",
+                "reduction_level": reduction_level,
+            }
+            return client.create_frame(
+                {**record, **fields}, version_key=md5, md5=md5, extension=extension
+            )
+
+        return register
+
+    def test_what_was_registered_comes_back(self, archive, client, register):
+        frame = register(DATA)
+        sink = io.BytesIO()
+        assert client.download(client.frame(frame.frame_id), MD5, sink) == DIGEST
+        assert sink.getvalue() == DATA
+
+    @pytest.mark.parametrize(
+        "fault",
+        ["500", "503", "429", "reset", "lost-answer", "login-page", "truncated", "unannounced-end"],
+    )
+    def test_a_fault_on_the_way_is_overcome(self, archive, client, register, fault):
+        frame = register(DATA)
+        archive.faults.add(fault, path="/files/*")
+        assert client.download(frame, MD5, io.BytesIO()) == DIGEST
+        assert archive.faults.pending() == ()
+
+    def test_a_byte_that_changed_is_noticed(self, archive, client, register):
+        frame = register(DATA)
+        archive.faults.add("corrupted", path="/files/*")
+        with pytest.raises(ChecksumMismatchError):
+            client.download(frame, MD5, io.BytesIO())
+
+    def test_an_older_version_whose_path_was_recomputed_is_told(
+        self, make_client, store, replies, record
+    ):
+        from calrecords.testing import ScienceArchive
+
+        older, newer = hashlib.md5(b"older").hexdigest(), MD5
+        held = {
+            f"/cpt/kb70/20260101/raw/bias-a.fits?versionId={older}": b"older",
+            f"/cpt/kb70/20260101/processed/bias-a.fits.fz?versionId={newer}": DATA,
+        }
+        store.will(
+            lambda seen: (
+                replies.raw(200, held[seen.path])
+                if seen.path in held
+                else replies.raw(404, b"<Error><Code>NoSuchVersion</Code></Error>")
+            )
+        )
+        fields = {**record, "site_id": "cpt", "instrument_id": "kb70"}
+        with ScienceArchive(url_for=lambda p, key: f"{store.root}{p}?versionId={key}") as archive:
+            client = make_client(archive.root, archive.token)
+            first = client.create_frame(
+                {**fields, "reduction_level": 0}, version_key=older, md5=older, extension=".fits"
+            )
+            assert client.download(first, older, io.BytesIO()).size == 5
+            client.create_frame(
+                {**fields, "reduction_level": 90},
+                version_key=newer,
+                md5=newer,
+                extension=".fits.fz",
+            )
+            frame = client.frame(first.frame_id)
+            assert client.download(frame, newer, io.BytesIO()) == DIGEST
+            with pytest.raises(StoredFileNotFoundError, match="superseded or moved"):
+                client.download(frame, older, io.BytesIO())
+
+    def test_an_older_version_that_was_overwritten_is_a_mismatch(self, client, register):
+        register(b"older")
+        frame = register(DATA)
+        with pytest.raises(ChecksumMismatchError):
+            client.download(frame, hashlib.md5(b"older").hexdigest(), io.BytesIO())
+
+    def test_the_dummy_store_keeps_nothing(self, make_client, record):
+        from calrecords.testing import ScienceArchive
+
+        with ScienceArchive() as archive:
+            client = make_client(archive.root, archive.token)
+            frame = client.create_frame(record, version_key=MD5, md5=MD5, extension=".fits")
+            with pytest.raises(StoredFileNotFoundError):
+                client.download(frame, MD5, io.BytesIO())

@@ -1,0 +1,52 @@
+"""The policy repeats what may pass, waits as asked, and waits for no day."""
+
+import pytest
+
+from calrecords.archive.policy import LONGEST_WAIT_S, default_retrying
+from calrecords.errors import ArchiveRefusedError, ArchiveUnavailableError
+
+
+@pytest.fixture
+def waits():
+    return []
+
+
+@pytest.fixture
+def policy(waits):
+    return default_retrying().copy(sleep=waits.append)
+
+
+def failing(error, calls):
+    def act():
+        calls.append(error)
+        raise error
+
+    return act
+
+
+def test_does_not_retry_what_will_not_change(policy, waits):
+    calls = []
+    with pytest.raises(ArchiveRefusedError):
+        policy(failing(ArchiveRefusedError("no"), calls))
+    assert (len(calls), waits) == (1, [])
+
+
+def test_waits_longer_each_time_at_most(policy, waits):
+    calls = []
+    with pytest.raises(ArchiveUnavailableError):
+        policy(failing(ArchiveUnavailableError("down"), calls))
+    assert len(calls) == 5
+    assert all(0 <= wait <= 0.5 * 2**n for n, wait in enumerate(waits))
+
+
+def test_waits_as_long_as_the_server_asks(policy, waits):
+    with pytest.raises(ArchiveUnavailableError):
+        policy(failing(ArchiveUnavailableError("busy", retry_after_s=LONGEST_WAIT_S), []))
+    assert waits == [LONGEST_WAIT_S] * 4
+
+
+def test_does_not_wait_for_hours(policy, waits):
+    calls = []
+    with pytest.raises(ArchiveUnavailableError):
+        policy(failing(ArchiveUnavailableError("busy", retry_after_s=LONGEST_WAIT_S + 1), calls))
+    assert (len(calls), waits) == (1, [])
