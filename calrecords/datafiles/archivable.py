@@ -59,7 +59,9 @@ def check_archivable(
             raise _refused(data_file, f"more than {most} letters in {field}", record[field])
     for field in ("observation_id", "request_id"):
         if not _is_number(record[field]):
-            raise _refused(data_file, f"a {field} that is not 0 to {_MOST_NUMBER}", record[field])
+            raise _refused(
+                data_file, f"an ID in {field} that is not 0 to {_MOST_NUMBER}", record[field]
+            )
     level = record["reduction_level"]
     if not -_MOST_LEVEL - 1 <= level <= _MOST_LEVEL:
         raise _refused(data_file, "a reduction_level beyond 16 bits", level)

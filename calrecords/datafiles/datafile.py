@@ -113,7 +113,7 @@ class DataFile:
     @property
     def filename(self) -> str:
         """Name of the file, without its folder."""
-        return self.basename + self.extension
+        return self.path.name
 
     @property
     def content_type(self) -> str:

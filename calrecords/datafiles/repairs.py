@@ -51,17 +51,22 @@ def checked_metadata(metadata: Mapping[str, Any], name: str) -> dict[str, Header
     """
     checked: dict[str, HeaderValue] = {}
     for keyword, given in metadata.items():
-        value = given.item() if hasattr(given, "item") and not isinstance(given, str) else given
+        value = given.item() if getattr(given, "shape", None) == () else given
         if isinstance(value, date):
             value = value.isoformat()
         if isinstance(value, float) and not math.isfinite(value):
             value = None
         if not isinstance(keyword, str) or not isinstance(value, bool | int | float | str | None):
             raise invalid_keyword(name, str(keyword), given, "a number, a text, a time or None")
-        if isinstance(value, str) and "\0" in value:
-            raise invalid_keyword(name, keyword, value, "a text without NUL characters")
+        if isinstance(value, str) and not _is_text(value):
+            raise invalid_keyword(name, keyword, value, "a text of letters without NUL")
         checked[keyword] = value
     return checked
+
+
+def _is_text(value: str) -> bool:
+    """Return whether JSON and databases can hold a text."""
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def normalised(header: Mapping[str, HeaderValue], mapping: HeaderMapping) -> dict[str, HeaderValue]:
