@@ -77,7 +77,7 @@ class Binning:
         if isinstance(value, Binning):
             return value
         if isinstance(value, tuple | list) and len(value) == 2:
-            return cls(int(value[0]), int(value[1]))
+            value = f"{value[0]} {value[1]}"
         match = _BINNING.fullmatch(str(value))
         if match is None:
             msg = f"cannot read {value!r} as a binning; write it as '2 2' or '2x2'"
@@ -205,7 +205,11 @@ def _parse_iso(text: str) -> datetime:
         f":{match['second'] or '00'}.{(match['fraction'] or '0')[:6].ljust(6, '0')}"
         f"{match['zone'] or '+00:00'}"
     )
-    return moment.astimezone(UTC) + timedelta(days=int(end_of_day))
+    try:
+        return moment.astimezone(UTC) + timedelta(days=int(end_of_day))
+    except OverflowError as error:
+        msg = f"{text!r} is not in the years 1 to 9999, UTC"
+        raise ValueError(msg) from error
 
 
 def parse_day(value: object) -> date:
