@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+from calrecords.errors import ConfigurationError
 from calrecords.testing.science_archive import DEFAULT_OBSERVATION_TYPES, ScienceArchive
 
 
@@ -58,8 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
             database=given.database,
             port=given.port,
         )
-    except OSError as error:
-        sys.stderr.write(f"cannot start the archive: {error}\n")
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     with archive:
         sys.stdout.write(json.dumps({"root": archive.root, "token": archive.token}) + "\n")

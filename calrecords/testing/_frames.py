@@ -133,9 +133,13 @@ class FrameStore:
             path, isolation_level=None, check_same_thread=False, timeout=30.0
         )
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-        self._db.executescript(_SCHEMA)
+        try:
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the file; what was committed stays in it."""
@@ -235,6 +239,8 @@ class FrameStore:
             If another frame has this basename.
         """
         names = [name for name in COLUMNS if name in fields]
+        if not names:
+            return
         values = [
             json.dumps(fields[name])
             if name in _JSON_COLUMNS and fields[name] is not None

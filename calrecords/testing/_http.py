@@ -154,7 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve_badly(self, fault: Fault, request: Request) -> None:
         if fault.kind == "delay":
             self.server.stopping.wait(fault.seconds)
-        answer = None if fault.kind == "reset" else self.server.answer(request)
+        is_lost = fault.kind == "reset" or self.server.stopping.is_set()
+        answer = None if is_lost else self.server.answer(request)
         if fault.kind == "delay-after-commit":
             self.server.stopping.wait(fault.seconds)
         if answer is None or fault.kind == "lost-answer":
@@ -196,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         else:
             self.send_header("Content-Length", str(len(answer.body)))
-            self.send_header("Connection", "keep-alive")
+            self.send_header("Connection", "close" if self.close_connection else "keep-alive")
         self.end_headers()
         if self.command == "HEAD":
             return
@@ -210,6 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
         for chunk in _chunks(answer.body, _CHUNK):
             self.wfile.write(chunk[:length])
             length -= min(length, len(chunk))
+        if length:  # the file has shrunk; the client must not wait for the rest
+            self.close_connection = True
 
     def _drip(self, body: bytes | FileBody, seconds: float) -> None:
         self.wfile.flush()

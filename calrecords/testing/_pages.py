@@ -161,7 +161,7 @@ def _write_cursor(position: str | None, skipped: int) -> str:
 
 def _read_cursor(cursor: str) -> tuple[str | None, int]:
     try:
-        parts = dict(parse_qsl(b64decode(cursor.encode()).decode()))
+        parts = dict(parse_qsl(b64decode(cursor.encode(), validate=True).decode()))
         return parts.get("p"), int(parts.get("o", "0"))
     except ValueError:
         raise RefusalError.detail(404, "Invalid cursor") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
+from calrecords.errors import ConfigurationError
 from calrecords.testing._endpoints import Api
 from calrecords.testing._frames import FrameStore, User
 from calrecords.testing._http import LoopbackServer
@@ -31,6 +33,14 @@ DEFAULT_OBSERVATION_TYPES = (
     "CATALOG",
 )
 """Observation types that the archive takes as it is delivered; all others are refused."""
+
+
+def _open_store(path: Path, *, durable: bool) -> FrameStore:
+    try:
+        return FrameStore(path, durable=durable)
+    except sqlite3.Error as error:
+        msg = f"the archive cannot keep its frames in {path} ({error}); name another file"
+        raise ConfigurationError(msg) from error
 
 
 class ScienceArchive:
@@ -72,8 +82,9 @@ class ScienceArchive:
 
     Raises
     ------
-    ValueError
-        If both `files` and `url_for` are given.
+    ConfigurationError
+        If both `files` and `url_for` are given, the database cannot be opened, or the
+        port is taken.
 
     Examples
     --------
@@ -97,14 +108,14 @@ class ScienceArchive:
     ) -> None:
         if files is not None and url_for is not None:
             msg = "an archive has one store: give files or url_for, not both"
-            raise ValueError(msg)
+            raise ConfigurationError(msg)
         self._temporary = tempfile.TemporaryDirectory() if database is None else None
         path = database or Path(self._temporary.name if self._temporary else "") / "archive.db"
         self.token = token or secrets.token_hex(20)
         self.faults = Faults()
         self._users = 0
         self._lock = threading.Lock()
-        self._store = FrameStore(path, durable=database is not None)
+        self._store = _open_store(path, durable=database is not None)
         self._store.add_user(self.token, User("calrecords", is_staff=True, is_superuser=True))
         self._url_for = url_for
         self._has_files = files is not None
@@ -113,9 +124,10 @@ class ScienceArchive:
         self._api = api
         try:
             self._server = LoopbackServer(port, api, self.faults)
-        except OSError:
+        except (OSError, OverflowError) as error:
             self._discard()
-            raise
+            msg = f"the archive cannot answer on port {port} ({error}); port 0 takes a free one"
+            raise ConfigurationError(msg) from error
         self.root = f"http://127.0.0.1:{self._server.server_address[1]}/"
         self._is_closed = False
         self._server.start()

@@ -4,7 +4,8 @@ Each pair is replayed, in the order in which it was recorded, and the whole answ
 compared: status, the headers a client may act on, and every value of the body. Frame and
 version identifiers differ between two archives and are held to one consistent renumbering;
 of a URL the path and the version key count, of an address of the archive what follows its
-root, of a time of creation only its form, and an estimated count may be another estimate.
+root, of a time of creation only its form, and an estimated count may be another estimate,
+unless it is 1 or -1, which lie.
 """
 
 import json
@@ -306,7 +307,7 @@ class Comparison:
             elif name == "url" and isinstance(one, str):
                 self.urls(one, other, at)
             elif name == "count" and is_page and there["count_estimated"]:
-                if not isinstance(other, int):
+                if not isinstance(other, int) or (one != other and min(one, other) <= 1):
                     self.note(at, one, other)
             elif name == "username":
                 if bool(one) != bool(other):
