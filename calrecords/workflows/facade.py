@@ -250,9 +250,8 @@ class CalibrationRecords:
             msg = "say which frame: basename=, frame_id=, md5= or version_key="
             raise ConfigurationError(msg)
         name = None if basename is None else split_filename(basename)[0]
-        return self._database.get(
-            basename=name, frame_id=frame_id, md5=md5, version_key=version_key
-        )
+        number = None if frame_id is None else operator.index(frame_id)
+        return self._database.get(basename=name, frame_id=number, md5=md5, version_key=version_key)
 
     def versions(self, frame: FrameLike) -> list[CalibrationFrame]:
         """Return every recorded version of a frame, newest first.

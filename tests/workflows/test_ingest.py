@@ -1,0 +1,276 @@
+import hashlib
+import multiprocessing
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from calrecords import IngestOutcome
+from calrecords.errors import (
+    ArchiveRefusedError,
+    ChecksumMismatchError,
+    DataFileNotFoundError,
+    DuplicateRecordError,
+    VersionExistsError,
+)
+from calrecords.workflows.results import IngestStep
+
+REAL_FRAMES = [
+    "bias_kb70_20151221_bin2x2.fits",
+    "bias_kb70_20151221_bin2x2.fits.fz",
+    "coj1m011-fl08-20151216-0049-b00.fits.fz",
+    "coj1m011-fl08-20151216-0083-d00.fits.fz",
+    "coj1m011-kb05-20150219-0125-e90.fits",
+    "coj1m011-kb05-20150219-0125-e90.fits.fz",
+    "cpt1m010-kb70-20151219-0073-e10.fits.fz",
+    "cpt1m010-kb70-20151219-0073-e10_cat.fits.fz",
+    "cpt1m012-fl10-20151216-0044-f00.fits.fz",
+    "dark_kb70_20151222_bin2x2.fits",
+    "dark_kb70_20151222_bin2x2.fits.fz",
+    "flat_kb70_20151222_SKYFLAT_bin2x2_ip.fits",
+    "flat_kb70_20151222_SKYFLAT_bin2x2_ip.fits.fz",
+    "lsc1m005-kb78-20151109-0179-e90.fits.fz",
+]
+
+
+def md5_of(path):
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def test_every_real_frame_is_listed(shared_data):
+    assert sorted(path.name for path in (shared_data / "lco").glob("*.f*")) == REAL_FRAMES
+
+
+@pytest.mark.parametrize("name", REAL_FRAMES)
+def test_a_real_frame_comes_back_byte_for_byte(name, world, shared_data):
+    path = shared_data / "lco" / name
+    with world.connect() as cal:
+        result = cal.ingest(path)
+        world_after = (world.stored(), world.published(), world.archived())
+        again = cal.ingest(path)
+        assert result.outcome is IngestOutcome.INGESTED
+        assert (again.outcome, again.frame) == (IngestOutcome.ALREADY_THERE, result.frame)
+        assert (world.stored(), world.published(), world.archived()) == world_after
+        key = result.frame.version.key
+        assert world.stored() == {key: [md5_of(path)]}
+        assert world.published() == {key: md5_of(path)}
+        assert world.archived() == [(result.frame_id, result.frame.basename, [md5_of(path)])]
+        for source in (None, "store", "archive"):
+            assert cal.fetch(result.frame_id, source=source).read_bytes() == path.read_bytes()
+        assert cal.lookup(result.frame_id).basename == result.frame.basename
+        assert [one.version for one in cal.versions(result)] == [result.frame.version]
+    assert world.strays() == []
+
+
+def test_new_bytes_under_a_basename_become_a_version_and_old_bytes_stay(world, make_frame):
+    first = make_frame("one", seed=1)
+    second = make_frame("two", seed=2)
+    assert first.name == second.name
+    with world.connect() as cal:
+        one = cal.ingest(first, is_master=True)
+        two = cal.ingest(second, is_master=True)
+        assert (one.outcome, two.outcome) == (IngestOutcome.INGESTED, IngestOutcome.NEW_VERSION)
+        assert one.frame_id == two.frame_id
+        assert [v.version for v in cal.versions(one)] == [two.frame.version, one.frame.version]
+        assert cal.get(frame_id=one.frame_id) == two.frame
+        assert cal.fetch(one.frame).read_bytes() == first.read_bytes()
+        assert cal.fetch(two.frame).read_bytes() == second.read_bytes()
+        assert cal.fetch(one.frame, source="store").read_bytes() == first.read_bytes()
+        assert cal.fetch(two.frame, source="archive").read_bytes() == second.read_bytes()
+        assert cal.ingest(first, is_master=True).frame == one.frame
+    assert world.archived() == [(one.frame_id, one.frame.basename, [md5_of(second), md5_of(first)])]
+    assert world.published() == {two.frame.version.key: md5_of(second)}
+
+
+def test_the_two_names_of_one_frame_are_one_record(world, shared_data):
+    plain = shared_data / "lco" / "dark_kb70_20151222_bin2x2.fits"
+    packed = plain.with_name(plain.name + ".fz")
+    with world.connect() as cal:
+        one, two = cal.ingest(plain, is_master=True), cal.ingest(packed, is_master=True)
+        assert one.frame_id == two.frame_id
+        assert len(cal.query()) == 1
+        assert cal.fetch(one.frame).read_bytes() == plain.read_bytes()
+        assert cal.fetch(two.frame).read_bytes() == packed.read_bytes()
+
+
+def test_what_only_the_archive_has_is_taken_over_without_an_upload(world, make_frame, tmp_path):
+    path = make_frame()
+    with world.connect() as cal:
+        first = cal.ingest(path, is_master=True)
+    before = (world.stored(), world.archived())
+    world.archive.clear_requests()
+    with world.connect(db=tmp_path / "other.sqlite") as cal:
+        second = cal.ingest(path, is_master=True)
+        assert second.outcome is IngestOutcome.ALREADY_THERE
+        assert second.frame == first.frame
+    assert [method for method, _ in world.archive.requests] == ["OPTIONS", "GET"]
+    assert (world.stored(), world.archived()) == before
+
+
+def test_a_new_frame_costs_two_requests_and_a_known_one_none(world, make_frame):
+    with world.connect() as cal:
+        cal.ingest(make_frame(obstype="BIAS"), is_master=True)
+        world.archive.clear_requests()
+        path = make_frame(obstype="DARK", exposure_time=300.0)
+        frame = cal.ingest(path, is_master=True).frame
+        assert [method for method, _ in world.archive.requests] == ["GET", "POST"]
+        world.archive.clear_requests()
+        cal.ingest(path, is_master=True)
+        cal.get(frame_id=frame.frame_id)
+        cal.fetch(frame)
+        cal.fetch(frame)
+        assert world.archive.requests == []
+
+
+def test_facts_that_the_archive_cannot_tell_are_recorded(world, make_frame):
+    path = make_frame(obstype="SKYFLAT", filter="rp", exposure_time=9.5, binning="2x2")
+    with world.connect() as cal:
+        frame = cal.ingest(path, is_master=True).frame
+        assert (frame.obstype, frame.filter, str(frame.binning)) == ("SKYFLAT", "rp", "2x2")
+        assert (frame.exposure_time, frame.is_master, frame.site) == (9.5, True, "lsc")
+        assert (frame.version.md5, frame.version.size) == (md5_of(path), path.stat().st_size)
+        [row] = cal.query(obstype="skyflat", filter="rp", binning="2 2")
+        assert row["frame_id"] == frame.frame_id
+
+
+def test_another_cameras_frame_is_not_replaced(world, make_frame):
+    with world.connect() as cal:
+        frame = cal.ingest(make_frame("one", camera="fa01", basename="bpm"), is_master=True).frame
+        before = (world.stored(), world.published(), world.archived())
+        with pytest.raises(DuplicateRecordError, match=r"bpm.*camera 'fa01'.*'fa02'"):
+            cal.ingest(make_frame("two", camera="fa02", basename="bpm"), is_master=True)
+        assert cal.get(basename="bpm") == frame
+    assert (world.stored(), world.published(), world.archived()) == before
+
+
+def test_another_cameras_frame_in_the_archive_is_not_replaced(world, make_frame, tmp_path):
+    with world.connect() as cal:
+        cal.ingest(make_frame("one", camera="fa01", basename="bpm"), is_master=True)
+    before = (world.stored(), world.published(), world.archived())
+    with (
+        world.connect(db=tmp_path / "other.sqlite") as cal,
+        pytest.raises(DuplicateRecordError, match=r"camera 'fa01'.*'fa02'"),
+    ):
+        cal.ingest(make_frame("two", camera="fa02", basename="bpm"), is_master=True)
+    assert (world.stored(), world.published(), world.archived()) == before
+
+
+def test_a_refused_registration_leaves_the_good_bytes(world, make_frame):
+    first, second = make_frame("one", seed=1), make_frame("two", seed=2)
+    with world.connect() as cal:
+        one = cal.ingest(first, is_master=True)
+        before = (world.stored(), world.published(), world.archived())
+        staff_only = world.archive.add_user(is_staff=True, is_superuser=False)
+        with (
+            world.connect(token=staff_only) as powerless,
+            pytest.raises(ArchiveRefusedError),
+        ):
+            powerless.ingest(second, is_master=True)
+        assert (world.stored(), world.published(), world.archived()) == before
+        assert cal.fetch(one.frame, source="archive").read_bytes() == first.read_bytes()
+
+
+def test_bytes_that_the_archive_has_under_another_name_are_refused_and_taken_back(
+    world, make_frame
+):
+    path = make_frame()
+    other = shutil.copy(path, path.with_name("another-name.fits"))
+    with world.connect() as cal:
+        cal.ingest(path, is_master=True)
+        before = (world.stored(), world.published(), world.archived())
+        with pytest.raises(VersionExistsError, match="another"):
+            cal.ingest(other, is_master=True)
+        [failed] = cal.failed_ingestions()
+        assert failed.path == str(other)
+    assert (world.stored(), world.published(), world.archived()) == before
+
+
+def test_a_file_that_changes_under_the_ingestion_is_a_stated_failure(world, make_frame):
+    path = make_frame()
+
+    def change(step):
+        if step is IngestStep.INTENDED:
+            data = bytearray(path.read_bytes())
+            data[-1] ^= 1
+            path.write_bytes(data)
+
+    with (
+        world.connect(on_step=change) as cal,
+        pytest.raises(DataFileNotFoundError, match="changed"),
+    ):
+        cal.ingest(path, is_master=True)
+    assert world.stored() == world.published() == {}
+    assert world.archived() == []
+
+
+def test_a_file_that_vanishes_under_the_ingestion_is_a_stated_failure(world, make_frame):
+    path = make_frame()
+
+    def remove(step):
+        if step is IngestStep.INTENDED:
+            path.unlink()
+
+    with world.connect(on_step=remove) as cal, pytest.raises(DataFileNotFoundError):
+        cal.ingest(path, is_master=True)
+    assert world.stored() == {}
+    assert world.archived() == []
+
+
+def test_steps_come_in_order(world, make_frame):
+    seen = []
+    with world.connect(on_step=seen.append) as cal:
+        cal.ingest(make_frame(), is_master=True)
+    assert seen == list(IngestStep)
+
+
+@pytest.mark.parametrize("world", ["file system"], indirect=True)
+def test_damage_in_the_store_is_never_handed_out(world, make_frame):
+    path = make_frame()
+    with world.connect() as cal:
+        frame = cal.ingest(path, is_master=True).frame
+        for held in (world.folder / "store").rglob("*"):
+            if held.is_file():
+                held.write_bytes(b"x" * held.stat().st_size)
+        with pytest.raises(ChecksumMismatchError):
+            cal.fetch(frame)
+    assert world.strays() == []
+
+
+def ingest_in_a_process(places, path, answers):
+    import calrecords
+
+    with calrecords.connect(**places) as cal:
+        answers.put(cal.ingest(path, is_master=True).frame_id)
+
+
+def test_processes_that_ingest_one_file_at_once_get_one_frame(world, make_frame):
+    path = make_frame()
+    with world.connect():
+        pass
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    processes = [
+        context.Process(target=ingest_in_a_process, args=(world.places, path, answers))
+        for _ in range(4)
+    ]
+    for process in processes:
+        process.start()
+    ids = {answers.get(timeout=120) for _ in processes}
+    for process in processes:
+        process.join()
+    assert len(ids) == 1
+    assert [versions for _, _, versions in world.archived()] == [[md5_of(path)]]
+    assert list(world.stored().values()) == [[md5_of(path)]]
+
+
+def test_threads_that_ingest_versions_of_one_frame_leave_the_newest_published(world, make_frame):
+    paths = [make_frame(f"seed-{seed}", seed=seed) for seed in range(6)]
+    with world.connect() as cal, ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(lambda path: cal.ingest(path, is_master=True), paths))
+        assert len({result.frame_id for result in results}) == 1
+        current = cal.get(frame_id=results[0].frame_id)
+        for path, result in zip(paths, results, strict=True):
+            assert cal.fetch(result.frame).read_bytes() == path.read_bytes()
+    [(_, _, versions)] = world.archived()
+    assert sorted(versions) == sorted(md5_of(path) for path in paths)
+    assert versions[0] == current.version.md5 == world.published()[current.version.key]
