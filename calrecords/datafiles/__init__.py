@@ -15,7 +15,7 @@ from calrecords.datafiles.datafile import DataFile
 from calrecords.datafiles.factory import DataFileFactory, load_data_file_class
 from calrecords.datafiles.facts import read_facts
 from calrecords.datafiles.fitsfile import FitsFile
-from calrecords.datafiles.hdu_lists import open_hdu_list
+from calrecords.datafiles.hdus import open_hdu_list
 from calrecords.datafiles.lcofitsfile import LcoFitsFile
 from calrecords.datafiles.mapping import OCS_SETTINGS, HeaderMapping
 from calrecords.datafiles.regular_files import open_regular_file
