@@ -58,6 +58,7 @@ REFUSED = [
     ({"BLKUID": -1}, "an ID in observation_id that is not"),
     ({"BLKUID": 1.5}, "an ID in observation_id that is not"),
     ({"BLKUID": True}, "an ID in observation_id that is not"),
+    ({"REQNUM": "2147483648"}, "an ID in request_id that is not"),
     ({"REQNUM": "n/a"}, "an ID in request_id that is not"),
     ({"REQNUM": "\u00b2"}, "an ID in request_id that is not"),
     ({"RLEVEL": 32768}, "a reduction_level beyond 16 bits"),

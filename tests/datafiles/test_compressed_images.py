@@ -27,6 +27,8 @@ TABLE = {
     "ZBITPIX": 16,
     "ZNAXIS": 1,
     "ZNAXIS1": 30,
+    "ZPCOUNT": 0,
+    "ZGCOUNT": 1,
     "EXTNAME": "COMPRESSED_IMAGE",
     "BZERO": 0.0,
     "SITEID": "lsc",

@@ -41,9 +41,9 @@ def test_finds_where_each_hdu_lies(scan, primary, fits_header):
 
 
 def test_counts_random_groups(scan, primary):
-    groups = {"NAXIS": 2, "NAXIS1": 0, "NAXIS2": 3, "GROUPS": True, "PCOUNT": 2, "GCOUNT": 4}
-    (hdu,) = scan(primary(**{"BITPIX": 16, **groups}) + bytes(2880))
-    assert hdu.end - hdu.data_start == 2880
+    groups = {"NAXIS": 2, "NAXIS1": 0, "NAXIS2": 900, "GROUPS": True, "PCOUNT": 2, "GCOUNT": 4}
+    (hdu,) = scan(primary(**{"BITPIX": 16, **groups}) + bytes(8640))
+    assert hdu.end - hdu.data_start == 8640
     with pytest.raises(InvalidFrameError, match="cut short"):
         scan(primary(**{"BITPIX": 16, **groups}))
 
@@ -51,6 +51,14 @@ def test_counts_random_groups(scan, primary):
 def test_a_text_that_holds_end_ends_nothing(scan, primary):
     (hdu,) = scan(primary(A="x" * 68, B="END     ", C="END"))
     assert (hdu.header["B"], hdu.header["C"]) == ("END", "END")
+
+
+def test_a_comment_that_ends_in_end_ends_nothing(scan, primary):
+    comment = b"COMMENT this is not yet the".ljust(77) + b"END"
+    (hdu,) = scan(primary(A=1).replace(b"END".ljust(240), comment + b" " * 80 + b"END".ljust(80)))
+    assert hdu.data_start == 2880
+    (hdu,) = scan(primary(A=1, B=comment, C=b" " * 80, D=4))
+    assert hdu.header["D"] == 4
 
 
 def test_reads_a_header_of_many_blocks(scan, primary):
