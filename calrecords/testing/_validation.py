@@ -173,7 +173,7 @@ def _integer(value: Any, least: int, most: int) -> int:
     text = str(value).strip()
     if len(text) > LONGEST_NUMBER:
         raise _InvalidError("String value too large.")
-    if isinstance(value, bool) or not _INTEGER.fullmatch(text):
+    if not _INTEGER.fullmatch(text):
         raise _InvalidError("A valid integer is required.")
     number = int(text.partition(".")[0])
     if number > most:
