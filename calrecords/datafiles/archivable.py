@@ -56,18 +56,18 @@ def check_archivable(
     _check_names(data_file, record)
     for field, most in _TEXT_LIMITS.items():
         if len(record[field]) > most:
-            raise _refused(data_file, f"more than {most} letters in {field}", record[field])
+            raise _refused(data_file, field, f"more than {most} letters", record[field])
     for field in ("observation_id", "request_id"):
         if not _is_number(record[field]):
             raise _refused(
-                data_file, f"an ID in {field} that is not 0 to {_MOST_NUMBER}", record[field]
+                data_file, field, f"what is no number from 0 to {_MOST_NUMBER}", record[field]
             )
     level = record["reduction_level"]
     if not -_MOST_LEVEL - 1 <= level <= _MOST_LEVEL:
-        raise _refused(data_file, "a reduction_level beyond 16 bits", level)
+        raise _refused(data_file, "reduction_level", "a number beyond 16 bits", level)
     for field in ("observation_date", "observation_day"):
         if record[field] is None:
-            raise _refused(data_file, f"a frame without {field}, or hides it for good", None)
+            raise _refused(data_file, field, "a frame without it, or hides it for good", None)
     return record
 
 
@@ -89,8 +89,8 @@ def _check_observation_type(
             f"{data_file.filename}: {data_file.mapping.configuration_type} is {obstype!r}, which is"
             " not in the archive's list of observation types"
             f" ({', '.join(sorted(observation_types))}); use `register` to record the file without"
-            " the archive, or have the type added to the archive's setting of"
-            " configuration types"
+            " the archive, or have it added to the archive's setting CONFIGURATION_TYPES (or to"
+            " the configuration database that its CONFIGDB_URL names)"
         )
         raise InvalidKeywordError(msg)
 
@@ -98,7 +98,7 @@ def _check_observation_type(
 def _check_names(data_file: DataFile, record: dict[str, Any]) -> None:
     for basename in (record["basename"], *record["related_frame_filenames"]):
         if len(basename) > MAX_BASENAME:
-            raise _refused(data_file, f"a basename of over {MAX_BASENAME} letters", basename)
+            raise _refused(data_file, "basename", f"over {MAX_BASENAME} letters", basename)
 
 
 def _is_number(value: object) -> bool:
@@ -111,9 +111,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_NUMBER
 
 
-def _refused(data_file: DataFile, what: str, value: object) -> InvalidKeywordError:
+def _refused(data_file: DataFile, field: str, what: str, value: object) -> InvalidKeywordError:
     shown = repr(value) if len(repr(value)) < 100 else repr(value)[:100] + "..."
+    keyword = getattr(data_file.mapping, field, field)
     return InvalidKeywordError(
-        f"{data_file.filename}: the archive refuses {what} (here {shown}); correct the header,"
-        " give the right value as metadata, or use `register` to record it without the archive"
+        f"{data_file.filename}: {keyword} is {shown}, and the archive refuses {what}; correct the"
+        " header, give the right value as metadata, or use `register` to record it without the"
+        " archive"
     )

@@ -51,22 +51,22 @@ ACCEPTED = [
     {"RLEVEL": -32768},
 ]
 REFUSED = [
-    ({"SITEID": "abcd"}, "more than 3 letters in site_id"),
-    ({"TELID": "abcde"}, "more than 4 letters in telescope_id"),
-    ({"INSTRUME": "x" * 65}, "more than 64 letters in instrument_id"),
-    ({"BLKUID": 2147483648}, "an ID in observation_id that is not"),
-    ({"BLKUID": -1}, "an ID in observation_id that is not"),
-    ({"BLKUID": 1.5}, "an ID in observation_id that is not"),
-    ({"BLKUID": True}, "an ID in observation_id that is not"),
-    ({"REQNUM": "2147483648"}, "an ID in request_id that is not"),
-    ({"REQNUM": "n/a"}, "an ID in request_id that is not"),
-    ({"REQNUM": "\u00b2"}, "an ID in request_id that is not"),
-    ({"RLEVEL": 32768}, "a reduction_level beyond 16 bits"),
-    ({"PROPID": "x" * 201}, "more than 200 letters in proposal_id"),
-    ({"OBJECT": "x" * 201}, "more than 200 letters in target_name"),
-    ({"FILTER": "x" * 101}, "more than 100 letters in primary_optical_element"),
-    ({"L1IDBIAS": "x" * 1001}, "a basename of over 1000 letters"),
-    ({"DATE-OBS": ""}, "a frame without observation_date"),
+    ({"SITEID": "abcd"}, ["SITEID", "more than 3 letters"]),
+    ({"TELID": "abcde"}, ["TELID", "more than 4 letters"]),
+    ({"INSTRUME": "x" * 65}, ["INSTRUME", "more than 64 letters"]),
+    ({"BLKUID": 2147483648}, ["BLKUID", "no number from 0 to"]),
+    ({"BLKUID": -1}, ["BLKUID", "no number from 0 to"]),
+    ({"BLKUID": 1.5}, ["BLKUID", "no number from 0 to"]),
+    ({"BLKUID": True}, ["BLKUID", "no number from 0 to"]),
+    ({"REQNUM": "2147483648"}, ["REQNUM", "no number from 0 to"]),
+    ({"REQNUM": "n/a"}, ["REQNUM", "no number from 0 to"]),
+    ({"REQNUM": "\u00b2"}, ["REQNUM", "no number from 0 to"]),
+    ({"RLEVEL": 32768}, ["RLEVEL", "beyond 16 bits"]),
+    ({"PROPID": "x" * 201}, ["PROPID", "more than 200 letters"]),
+    ({"OBJECT": "x" * 201}, ["OBJECT", "more than 200 letters"]),
+    ({"FILTER": "x" * 101}, ["FILTER", "more than 100 letters"]),
+    ({"L1IDBIAS": "x" * 1001}, ["basename", "over 1000 letters"]),
+    ({"DATE-OBS": ""}, ["DATE-OBS", "a frame without it"]),
 ]
 
 
@@ -79,7 +79,7 @@ def test_takes_values_at_the_limits(write_frame, keywords):
 def test_refuses_values_beyond_the_limits(write_frame, keywords, says):
     with pytest.raises(InvalidKeywordError, match="the archive refuses") as caught:
         check_archivable(FitsFile(write_frame(), metadata=keywords), TYPES)
-    assert says in str(caught.value)
+    assert [words for words in says if words not in str(caught.value)] == []
     assert len(str(caught.value)) < 500
 
 
@@ -88,5 +88,5 @@ def test_a_file_without_a_night_is_refused(tmp_path):
     path.write_bytes(b"%PDF")
     metadata = {"SITEID": "lsc", "INSTRUME": "fa01", "OBSTYPE": "BIAS"}
     needed = dict.fromkeys(("PROPID", "DATE-OBS", "DAY-OBS", "TELID", "BLKUID"))
-    with pytest.raises(InvalidKeywordError, match="without observation_date"):
+    with pytest.raises(InvalidKeywordError, match="DATE-OBS is None.*a frame without it"):
         check_archivable(DataFile(path, metadata={**needed, **metadata}))
