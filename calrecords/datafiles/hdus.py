@@ -10,7 +10,7 @@ from calrecords.datafiles.regular_files import FileSignature, open_regular_file
 from calrecords.errors import InvalidFrameError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import HDUList
+    from astropy.io.fits import HDUList as HDUList  # noqa: PLC0414, RUF100 - for who calls this
 
 
 def open_hdu_list(path: str | Path) -> HDUList:

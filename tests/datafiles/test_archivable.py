@@ -88,5 +88,5 @@ def test_a_file_without_a_night_is_refused(tmp_path):
     path.write_bytes(b"%PDF")
     metadata = {"SITEID": "lsc", "INSTRUME": "fa01", "OBSTYPE": "BIAS"}
     needed = dict.fromkeys(("PROPID", "DATE-OBS", "DAY-OBS", "TELID", "BLKUID"))
-    with pytest.raises(InvalidKeywordError, match="DATE-OBS is None.*a frame without it"):
+    with pytest.raises(InvalidKeywordError, match=r"DATE-OBS is None.*a frame without it"):
         check_archivable(DataFile(path, metadata={**needed, **metadata}))
