@@ -17,6 +17,7 @@ from calrecords.errors import CalRecordsError
 
 _VERBS = {
     "ingest": ("ingesting", "Store calibration frames, register and record them."),
+    "register": ("ingesting", "Store and record frames without the archive."),
     "resume": ("ingesting", "Finish ingestions that were interrupted."),
     "query": ("querying", "List recorded frames."),
     "show": ("querying", "Show all that is recorded of one frame."),

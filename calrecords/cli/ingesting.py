@@ -1,8 +1,8 @@
-"""`calrecords ingest` and `calrecords resume`."""
+"""`calrecords ingest`, `calrecords register` and `calrecords resume`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +15,59 @@ from calrecords.errors import CalRecordsError, TransientError
 from calrecords.workflows.results import IngestOutcome, IngestResult
 
 
+def _frames_to_take(function: Callable[..., int]) -> Callable[..., int]:
+    for option in (
+        connection_options,
+        as_json,
+        click.option(
+            "--metadata",
+            multiple=True,
+            metavar="KEYWORD=VALUE",
+            help="A header keyword to add or overrule; may be repeated.",
+        ),
+        click.option(
+            "--master/--individual",
+            "is_master",
+            default=None,
+            help="Whether the frames are masters; by default as their headers say (ISMASTER).",
+        ),
+        click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    ):
+        function = option(function)
+    return function
+
+
 @click.command(epilog=exit_codes.EPILOG)
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--master/--individual",
-    "is_master",
-    default=None,
-    help="Whether the frames are masters; by default as their headers say (ISMASTER).",
-)
-@click.option(
-    "--metadata",
-    multiple=True,
-    metavar="KEYWORD=VALUE",
-    help="A header keyword to add or overrule; may be repeated.",
-)
-@as_json
-@connection_options
-def ingest(paths: Sequence[Path], as_json: bool, **options: Any) -> int:
+@_frames_to_take
+def ingest(**options: Any) -> int:
     """Store calibration frames, register them with the archive, and record their frame IDs.
 
     Each file ends in a stated outcome: ingested, new version, already there, or failed.
     """
+    return _take("ingest", options)
+
+
+@click.command(epilog=exit_codes.EPILOG)
+@_frames_to_take
+def register(**options: Any) -> int:
+    """Store and record frames without the archive, for example a local bad-pixel mask.
+
+    They get no frame ID; ingesting the same files later gives them one.
+    """
+    return _take("register", options)
+
+
+def _take(verb: str, options: dict[str, Any]) -> int:
+    paths = options.pop("paths")
+    as_json = options.pop("as_json")
     is_master = options.pop("is_master")
-    metadata = dict(_keyword(word) for word in options.pop("metadata"))
+    metadata = dict(_keyword(word) for word in options.pop("metadata")) or None
     results: list[IngestResult] = []
-    with connected(options) as cal, progress("ingesting", len(paths)) as advance:
+    with connected(options) as cal, progress(f"{verb}ing", len(paths)) as advance:
+        take = cal.ingest if verb == "ingest" else cal.register
         for path in paths:
             try:
-                results.append(cal.ingest(path, is_master=is_master, metadata=metadata or None))
+                results.append(take(path, is_master=is_master, metadata=metadata))
             except CalRecordsError as error:
                 results.append(IngestResult(str(path), IngestOutcome.FAILED, error=error))
             advance()

@@ -31,8 +31,9 @@ from calrecords.workflows.settings import Settings
 from calrecords.workflows.tables import frame_table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import HDUList
     from astropy.table import Table
+
+    from calrecords.datafiles.hdus import HDUList
 
 FrameLike = CalibrationFrame | IngestResult | int | str
 """What names a frame: a frame, a result, a frame ID, or a basename."""
@@ -190,9 +191,40 @@ class CalibrationRecords:
         ArchiveError, FileStoreError, RecordError
             If a step failed; a `TransientError` can be resumed.
         """
+        return self._ingester.ingest(self._opened(path, is_master, metadata))
+
+    def register(
+        self,
+        path: str | Path | DataFile,
+        *,
+        is_master: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> IngestResult:
+        """Store and record a frame without the archive, for example a local bad-pixel mask.
+
+        It gets no frame ID; ingesting the same file later gives it one. The parameters are
+        those of `ingest`.
+
+        Raises
+        ------
+        DataFileError
+            If the file cannot be used; nothing is stored.
+        DuplicateRecordError
+            If the basename is another frame's; nothing is stored.
+        FileStoreError, RecordError
+            If a step failed; a `TransientError` can be resumed.
+        """
+        return self._ingester.register(self._opened(path, is_master, metadata))
+
+    def _opened(
+        self,
+        path: str | Path | DataFile,
+        is_master: bool | None,
+        metadata: Mapping[str, Any] | None,
+    ) -> DataFile:
         if isinstance(path, DataFile):
-            return self._ingester.ingest(path)
-        return self._ingester.ingest(self.open_file(path, is_master=is_master, metadata=metadata))
+            return path
+        return self.open_file(path, is_master=is_master, metadata=metadata)
 
     def open_file(
         self,

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from calrecords.archive import ArchiveClient, ArchiveFrame
 from calrecords.datafiles import DataFile, check_archivable
@@ -88,14 +89,32 @@ class Ingester:
             If a step failed; what is transient can be resumed.
         """
         archive = self._demand_archive()
-        path = str(data_file.path.absolute())
-        if (frame := self._recorded(data_file)) is not None:
-            return IngestResult(path, IngestOutcome.ALREADY_THERE, frame)
-        data_file.verify()
-        check_archivable(data_file, archive.observation_types())
+        frame = self._recorded(data_file)
+        if frame is not None and frame.frame_id is not None:
+            return IngestResult(_place(data_file), IngestOutcome.ALREADY_THERE, frame)
+        key = data_file.store_key
+        record = check_archivable(data_file, archive.observation_types())
         self._database.belongs_to(archive.root)
         self._store.check(for_archive=True)
-        return self._carry_out(self._claim(data_file, path))
+        return self._carry_out(self._claim(data_file, key, record))
+
+    def register(self, data_file: DataFile) -> IngestResult:
+        """Store and record one file that no archive is told of; it gets no frame ID.
+
+        Raises
+        ------
+        DataFileError
+            If the file cannot be used.
+        DuplicateRecordError
+            If the basename is another frame's.
+        FileStoreError, RecordError
+            If a step failed; what is transient can be resumed.
+        """
+        if (frame := self._recorded(data_file)) is not None:
+            return IngestResult(_place(data_file), IngestOutcome.ALREADY_THERE, frame)
+        key = data_file.store_key
+        self._store.check()
+        return self._carry_out(self._claim(data_file, key, None))
 
     def resume(self) -> list[IngestResult]:
         """Take up every unfinished ingestion where it stands; one result for each."""
@@ -106,8 +125,6 @@ class Ingester:
                 results.append(IngestResult(ingestion.path, IngestOutcome.IN_PROGRESS))
                 continue
             try:
-                archive = self._demand_archive()
-                self._database.belongs_to(archive.root)
                 results.append(self._carry_out(claim))
             except CalRecordsError as error:
                 log.warning("%s: not ingested: %s", ingestion.path, error)
@@ -125,20 +142,20 @@ class Ingester:
 
     def _recorded(self, data_file: DataFile) -> CalibrationFrame | None:
         try:
-            frame = self._database.get(basename=data_file.basename, md5=data_file.digest().md5)
+            return self._database.get(basename=data_file.basename, md5=data_file.digest().md5)
         except RecordNotFoundError:
             return None
-        return None if frame.frame_id is None else frame
 
-    def _claim(self, data_file: DataFile, path: str) -> Claim:
+    def _claim(self, data_file: DataFile, key: str, record: dict[str, Any] | None) -> Claim:
+        path = _place(data_file)
         intent = Intent(
             path=path,
             basename=data_file.basename,
             extension=data_file.extension,
             digest=data_file.digest(),
             facts=data_file.facts,
-            archive_record=data_file.archive_record(),
-            key=data_file.store_key,
+            archive_record=record,
+            key=key,
             content_type=data_file.content_type,
         )
         give_up = time.monotonic() + WAIT_FOR_OTHERS_S
@@ -153,16 +170,22 @@ class Ingester:
 
     def _carry_out(self, claim: Claim) -> IngestResult:
         try:
+            archive = None
+            if claim.ingestion.archive_record is not None:
+                archive = self._demand_archive()
+                self._database.belongs_to(archive.root)
             with claim.kept():
-                return _Steps(
-                    claim, self._database, self._store, self._demand_archive(), self._on_step
-                ).run()
+                return _Steps(claim, self._database, self._store, archive, self._on_step).run()
         except CalRecordsError as error:
             claim.fail(error)
             raise
         except BaseException:
             claim.release()
             raise
+
+
+def _place(data_file: DataFile) -> str:
+    return str(data_file.path.absolute())
 
 
 class _Steps:
@@ -173,7 +196,7 @@ class _Steps:
         claim: Claim,
         database: RecordDatabase,
         store: FileStore,
-        archive: ArchiveClient,
+        archive: ArchiveClient | None,
         reached: Callable[[IngestStep], None],
     ) -> None:
         self._claim = claim
@@ -181,7 +204,7 @@ class _Steps:
         self._store = store
         self._archive = archive
         self._reached = reached
-        self._outcome = IngestOutcome.INGESTED
+        self._outcome = IngestOutcome.REGISTERED if archive is None else IngestOutcome.INGESTED
         self._stored: StoredFile | None = None
 
     @property
@@ -192,16 +215,17 @@ class _Steps:
         """Do what is left to do."""
         if self._now.state is IngestionState.INTENDED:
             self._reached(IngestStep.INTENDED)
-            self._ask_archive()
+            if self._archive is not None:
+                self._ask(self._archive)
         if self._now.state is IngestionState.INTENDED:
             self._put()
-        if self._now.state is IngestionState.STORED:
-            self._register()
+        if self._now.state is IngestionState.STORED and self._archive is not None:
+            self._register(self._archive)
         return self._record()
 
-    def _ask_archive(self) -> None:
+    def _ask(self, archive: ArchiveClient) -> None:
         """Take over what the archive already has; refuse another frame's name."""
-        frame = self._archive.find(self._now.basename)
+        frame = archive.find(self._now.basename)
         if frame is None:
             return
         _demand_same_frame(self._now, frame)
@@ -230,11 +254,11 @@ class _Steps:
         self._claim.advance(IngestionState.STORED, version_key=self._stored.version_key)
         self._reached(IngestStep.STORED)
 
-    def _register(self) -> None:
+    def _register(self, archive: ArchiveClient) -> None:
         now = self._now
         version_key = str(now.version_key)
         try:
-            frame = self._archive.create_frame(
+            frame = archive.create_frame(
                 now.archive_record or {},
                 version_key=version_key,
                 md5=now.digest.md5,

@@ -14,6 +14,7 @@ class IngestOutcome(StrEnum):
     """How an ingestion ended."""
 
     INGESTED = "ingested"
+    REGISTERED = "registered"
     NEW_VERSION = "new version"
     ALREADY_THERE = "already there"
     FAILED = "failed"

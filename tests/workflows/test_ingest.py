@@ -11,6 +11,7 @@ from calrecords.errors import (
     ChecksumMismatchError,
     DataFileNotFoundError,
     DuplicateRecordError,
+    InvalidKeywordError,
     VersionExistsError,
 )
 from calrecords.workflows.results import IngestStep
@@ -274,3 +275,48 @@ def test_threads_that_ingest_versions_of_one_frame_leave_the_newest_published(wo
     [(_, _, versions)] = world.archived()
     assert sorted(versions) == sorted(md5_of(path) for path in paths)
     assert versions[0] == current.version.md5 == world.published()[current.version.key]
+
+
+def test_a_local_mask_is_registered_without_the_archive(world, make_frame):
+    path = make_frame(obstype="BPM")
+    with world.connect() as cal:
+        with pytest.raises(InvalidKeywordError, match="register"):
+            cal.ingest(path, is_master=True)
+        world.archive.clear_requests()
+        result = cal.register(path, is_master=True)
+        assert (result.outcome, result.frame_id) == (IngestOutcome.REGISTERED, None)
+        assert cal.register(path).outcome is IngestOutcome.ALREADY_THERE
+        assert cal.fetch(result).read_bytes() == path.read_bytes()
+        assert cal.query(obstype="BPM")["filename"].tolist() == [path.name]
+        assert world.archive.requests == []
+    assert world.published() == {result.frame.version.key: md5_of(path)}
+    assert world.archived() == []
+
+
+def test_a_registered_frame_gets_its_frame_id_when_it_is_ingested(world, make_frame):
+    path = make_frame()
+    with world.connect() as cal:
+        local = cal.register(path, is_master=True)
+        known = cal.ingest(path, is_master=True)
+        assert known.frame_id is not None
+        assert cal.get(basename=local.frame.basename) == known.frame
+        assert [len(v) for v in world.stored().values()] == [1]
+
+
+@pytest.mark.parametrize("step", [IngestStep.INTENDED, IngestStep.PUT, IngestStep.PUBLISHED])
+def test_an_interrupted_registration_is_resumed_without_an_archive(step, world, make_frame):
+    class PowerCutError(BaseException):
+        pass
+
+    def cut(reached):
+        if reached is step:
+            raise PowerCutError
+
+    path = make_frame()
+    with world.connect(on_step=cut) as cal, pytest.raises(PowerCutError):
+        cal.register(path, is_master=True)
+    with world.connect() as cal:
+        [result] = cal.resume()
+        assert result.outcome is IngestOutcome.REGISTERED
+        assert cal.fetch(result).read_bytes() == path.read_bytes()
+    assert world.archived() == []
