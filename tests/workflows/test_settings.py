@@ -1,0 +1,178 @@
+import pytest
+
+from calrecords.errors import ConfigurationError
+from calrecords.workflows.connecting import given_settings, make_mapping
+from calrecords.workflows.settings import MASK, SETTINGS, Settings, header_settings
+
+OCS_NAMES = [
+    "API_ROOT",
+    "AUTH_TOKEN",
+    "BUCKET",
+    "S3_SIGNATURE_VERSION",
+    "S3_ENDPOINT_URL",
+    "S3_DAYS_TO_IA_STORAGE",
+    "S3_ADDRESSING_STYLE",
+    "AWS_DEFAULT_REGION",
+    "FILESTORE_TYPE",
+    "FILESYSTEM_STORAGE_ROOT_DIR",
+    "FILESYSTEM_STORAGE_BASE_URL",
+    "FILETYPE_MAPPING_OVERRIDES",
+    "HEADER_BLACKLIST",
+    "REQUIRED_HEADERS",
+    "NULL_HEADER_VALUES",
+    "CALIBRATION_TYPES",
+    "PUBLIC_PROPOSALS",
+    "DAYS_UNTIL_PUBLIC",
+    "PRIVATE_PROPOSALS",
+    "PRIVATE_FILE_TYPES",
+    "OBSERVATION_DATE_KEY",
+    "OBSERVATION_DAY_KEY",
+    "OBSERVATION_END_TIME_KEY",
+    "REDUCTION_LEVEL_KEY",
+    "EXPOSURE_TIME_KEY",
+    "INSTRUMENT_ID_KEY",
+    "SITE_ID_KEY",
+    "TELESCOPE_ID_KEY",
+    "OBSERVATION_ID_KEY",
+    "CONFIGURATION_ID_KEY",
+    "PRIMARY_OPTICAL_ELEMENT_KEY",
+    "TARGET_NAME_KEY",
+    "REQUEST_ID_KEY",
+    "REQUESTGROUP_ID_KEY",
+    "CONFIGURATION_TYPE_KEY",
+    "PROPOSAL_ID_KEY",
+    "CATALOG_TARGET_FRAME_KEY",
+    "PUBLIC_DATE_KEY",
+    "RELATED_FRAME_KEYS",
+    "RADIUS_KEY",
+    "RA_KEY",
+    "DEC_KEY",
+]
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_settings(given=None, environment=None, toml=None):
+        if toml is not None:
+            (tmp_path / "calrecords.toml").write_text(toml)
+        named = {"HOME": str(tmp_path), **(environment or {})}
+        return Settings(given, named, tmp_path)
+
+    return read_settings
+
+
+def value_of(settings, name):
+    [value] = [value for value in settings.values() if value.setting.name == name]
+    return value
+
+
+def test_an_argument_beats_the_environment_which_beats_the_file_which_beats_the_default(
+    read, tmp_path
+):
+    toml = 'bucket = "from-file"\n'
+    environment = {"BUCKET": "from-environment"}
+    given = {"bucket": "from-argument"}
+    found = [
+        value_of(settings, "bucket")
+        for settings in (
+            read(given, environment, toml),
+            read(None, environment, toml),
+            read(None, None, toml),
+        )
+    ]
+    assert [(value.value, value.source) for value in found] == [
+        ("from-argument", "argument"),
+        ("from-environment", "environment BUCKET"),
+        ("from-file", str(tmp_path / "calrecords.toml")),
+    ]
+
+
+def test_without_any_setting_nothing_is_dangerous(read):
+    settings = read()
+    assert settings["api_root"] is None
+    assert settings["filestore_type"] == "local"
+    assert settings["allow_plain_http"] is False
+    assert settings["db_url"].endswith("records.sqlite")
+
+
+@pytest.mark.parametrize("name", OCS_NAMES)
+def test_every_name_of_the_observatory_control_system_is_read(name, read):
+    settings = {setting.variable for setting in (*SETTINGS, *header_settings().values())}
+    assert name in settings
+    text = {"FILETYPE_MAPPING_OVERRIDES": "{'.x': 'a.B'}", "DAYS_UNTIL_PUBLIC": "7"}.get(name, "9")
+    value = value_of(read(environment={name: text}), name.lower())
+    assert value.source == f"environment {name}"
+    assert value.value in ("9", 9, 7, ("9",), {".x": "a.B"})
+
+
+def test_lists_lose_their_blanks_as_the_archives_do(read):
+    settings = read(environment={"REQUIRED_HEADERS": "SITEID, TELID ,"})
+    assert settings["required_headers"] == ("SITEID", "TELID")
+
+
+def test_header_names_reach_the_mapping(read):
+    mapping = make_mapping(read(environment={"SITE_ID_KEY": "OBSERVAT", "BINNING_KEY": "BIN"}))
+    assert (mapping.site_id, mapping.binning, mapping.telescope_id) == ("OBSERVAT", "BIN", "TELID")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "said"),
+    [
+        ("S3_DAYS_TO_IA_STORAGE", "soon", "soon"),
+        ("CALRECORDS_ALLOW_PLAIN_HTTP", "perhaps", "true or false"),
+        ("FILETYPE_MAPPING_OVERRIDES", "__import__('os')", "FILETYPE_MAPPING_OVERRIDES"),
+        ("FILETYPE_MAPPING_OVERRIDES", "['.fits']", "mapping"),
+        ("DAYS_UNTIL_PUBLIC", "1.5", "1.5"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_named_with_its_source(variable, text, said, read):
+    with pytest.raises(ConfigurationError, match=variable) as raised:
+        read(environment={variable: text})
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("bucket =", "cannot be read"),
+        ('buckte = "x"', "buckte"),
+        ('[archive]\nroot = "x"', "archive"),
+    ],
+)
+def test_a_broken_file_or_an_unknown_name_is_refused(toml, said, read):
+    with pytest.raises(ConfigurationError, match=r"calrecords\.toml") as raised:
+        read(toml=toml)
+    assert said in str(raised.value)
+
+
+def test_a_named_file_must_be_there(read, tmp_path):
+    with pytest.raises(ConfigurationError, match="CALRECORDS_CONFIG"):
+        read(environment={"CALRECORDS_CONFIG": str(tmp_path / "nowhere.toml")})
+
+
+def test_secrets_are_masked_wherever_settings_are_shown(read):
+    token, password = "0123456789abcdef" * 2, "hunter2"
+    url = f"postgresql://me:{password}@host/records?password={password}"
+    settings = read(environment={"AUTH_TOKEN": token, "CALRECORDS_DB_URL": url})
+    shown = " ".join([repr(settings), *(f"{v!r} {v.shown()}" for v in settings.values())])
+    assert token not in shown
+    assert password not in shown
+    assert MASK in shown
+    assert (settings["auth_token"], settings["db_url"]) == (token, url)
+
+
+@pytest.mark.parametrize(
+    ("store", "expected"),
+    [
+        ("s3://frames/", {"filestore_type": "s3", "bucket": "frames"}),
+        ("/data", {"filestore_type": "local", "filesystem_storage_root_dir": "/data"}),
+    ],
+)
+def test_a_store_is_a_bucket_or_a_folder(store, expected):
+    given = {k: v for k, v in given_settings(store=store).items() if v is not None}
+    assert given == expected
+
+
+def test_another_kind_of_store_is_refused():
+    with pytest.raises(ConfigurationError, match="ftp://host"):
+        given_settings(store="ftp://host")
