@@ -33,6 +33,8 @@ Observatory Control System's ingester, so that a caller can act on either axis::
         RecordsUnavailableError             BackoffRetryError
         RecordNotFoundError                 DoNotRetryError, LookupError
         DuplicateRecordError                DoNotRetryError
+        InvalidRecordError                  DoNotRetryError
+        RecordsRefusedError                 DoNotRetryError, PermissionError
         SchemaError                         DoNotRetryError
 
 Errors that blame a value are `ValueError` too. All of them pickle, and no message
@@ -180,6 +182,14 @@ class RecordNotFoundError(RecordError, DoNotRetryError, LookupError):
 
 class DuplicateRecordError(RecordError, DoNotRetryError, ValueError):
     """Another frame has this identity already."""
+
+
+class InvalidRecordError(RecordError, DoNotRetryError, ValueError):
+    """A value cannot be recorded."""
+
+
+class RecordsRefusedError(RecordError, DoNotRetryError, PermissionError):
+    """The records database does not let us do this."""
 
 
 class SchemaError(RecordError, DoNotRetryError):

@@ -37,6 +37,8 @@ TREE = {
     "RecordsUnavailableError": ("RecordError", "BackoffRetryError"),
     "RecordNotFoundError": ("RecordError", "DoNotRetryError", "LookupError"),
     "DuplicateRecordError": ("RecordError", "DoNotRetryError", "ValueError"),
+    "InvalidRecordError": ("RecordError", "DoNotRetryError", "ValueError"),
+    "RecordsRefusedError": ("RecordError", "DoNotRetryError", "PermissionError"),
     "SchemaError": ("RecordError", "DoNotRetryError"),
 }
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
