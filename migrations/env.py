@@ -5,8 +5,8 @@ from __future__ import annotations
 from alembic import context
 
 from calrecords.records import migrate
-from calrecords.records.engine import database_url
 from calrecords.records.models import Base
+from calrecords.records.urls import database_url
 
 
 def run(connection) -> None:  # noqa: ANN001 - SQLAlchemy's, not needed by name here

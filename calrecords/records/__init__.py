@@ -7,8 +7,10 @@ validity, and what is still being ingested. Nothing of SQLAlchemy leaves this pa
 
 from __future__ import annotations
 
+from calrecords.records.claims import Claim
 from calrecords.records.database import RecordDatabase
-from calrecords.records.journal import Claim, Intent, Journal
+from calrecords.records.journal import Journal
+from calrecords.records.journal_entries import Intent
 from calrecords.records.reading import FrameFilter
 from calrecords.records.recording import NewVersion
 

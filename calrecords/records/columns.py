@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
 
@@ -23,7 +22,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         """Return what the driver is given; a naive datetime is refused."""
         if value is None:
             return None
-        if value.tzinfo is None:
+        if value.utcoffset() is None:
             msg = f"a naive datetime cannot be recorded: {value.isoformat()}"
             raise ValueError(msg)
         moment = value.astimezone(UTC)
@@ -40,5 +39,11 @@ class UTCDateTime(TypeDecorator[datetime]):
 Identifier = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key; SQLite numbers rows by itself only where the type is INTEGER."""
 
-Document = JSON().with_variant(JSONB, "postgresql")
-"""JSON that is stored and read whole, never compared."""
+Characters = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that sorts by its characters' numbers, whatever language a server sorts by."""
+
+Document = JSON()
+"""JSON that is stored and read whole, never compared.
+
+Not JSONB: PostgreSQL would rewrite numbers, and 1e300 would come back as another one.
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,13 +17,23 @@ from sqlalchemy.orm import Session
 from calrecords.errors import ConfigurationError, SchemaError
 from calrecords.frames import CalibrationFrame
 from calrecords.records import migrate, reading
-from calrecords.records.engine import as_writer, database_url, make_engine, our_errors, shown
+from calrecords.records.engine import as_writer, make_engine
+from calrecords.records.faults import our_errors
 from calrecords.records.models import Archive
 from calrecords.records.reading import FrameFilter
+from calrecords.records.recording import insert_once
+from calrecords.records.urls import database_url, shown
+
+_inherited: list[Engine] = []
+"""Engines of a parent process: never used, and never closed, which would disturb the parent."""
 
 
 class RecordDatabase:
     """The records of one pipeline.
+
+    It may be shared between threads, and used after a fork: the child opens connections of
+    its own. Fork while no transaction is open, since SQLite would take the parent's locks for
+    the child's.
 
     Parameters
     ----------
@@ -39,7 +50,7 @@ class RecordDatabase:
         self._url = database_url(database)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
-        self._opened_by = 0
+        _open_databases.add(self)
 
     def __repr__(self) -> str:
         return f"RecordDatabase({shown(self._url)!r})"
@@ -82,21 +93,22 @@ class RecordDatabase:
         RecordsUnavailableError
             If the database cannot be reached.
         """
-        if not self.exists():
-            msg = f"{self.place} does not exist yet; run: calrecords db upgrade"
-            raise SchemaError(msg)
+        self._demand_existence()
         with self.read() as connection:
             migrate.check(connection)
 
     def exists(self) -> bool:
         """Return whether there is a database; a server's is taken to exist."""
-        return self.is_server or Path(str(self._url.database)).exists()
+        try:
+            return self.is_server or Path(str(self._url.database)).exists()
+        except OSError:
+            return True  # where we may not look, opening it says why
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""
         with self._lock:
             if self._engine is not None:
-                self._engine.dispose(close=self._opened_by == os.getpid())
+                self._engine.dispose()
             self._engine = None
 
     def upgrade(self, revision: str = "head") -> None:
@@ -107,6 +119,7 @@ class RecordDatabase:
 
     def downgrade(self, revision: str) -> None:
         """Take the schema back to a revision; see `migrate.downgrade` for errors."""
+        self._demand_existence()
         migrate.downgrade(self._url, revision)
 
     def revision(self) -> str | None:
@@ -142,14 +155,15 @@ class RecordDatabase:
         SchemaError
             If the frame IDs of this database are another archive's.
         """
+        asked = sa.select(Archive.root)
         with self.read() as connection:
-            bound = connection.scalar(sa.select(Archive.root))
+            bound = connection.scalar(asked)
         if bound is None:
             with self.write() as session:
-                bound = session.scalar(sa.select(Archive.root))
-                if bound is None:
-                    session.add(Archive(root=archive_root, recorded_at=datetime.now(UTC)))
-                    return
+                insert_once(
+                    session, Archive, id=1, root=archive_root, recorded_at=datetime.now(UTC)
+                )
+                bound = session.scalar(asked)
         if bound != archive_root:
             msg = (
                 f"{self.place} holds frame IDs of {bound}, which mean other frames at "
@@ -198,19 +212,27 @@ class RecordDatabase:
 
     def _connected(self) -> Engine:
         with self._lock:
-            if self._engine is not None and self._opened_by != os.getpid():
-                self._engine.dispose(close=False)
-                self._engine = None
             if self._engine is None:
                 self._engine = make_engine(self._url)
-                self._opened_by = os.getpid()
             return self._engine
+
+    def _start_anew(self) -> None:
+        """Leave the parent its connections, and its lock, which a thread of it may hold."""
+        self._lock = threading.Lock()
+        if self._engine is not None:
+            _inherited.append(self._engine)
+        self._engine = None
+
+    def _demand_existence(self) -> None:
+        if not self.exists():
+            msg = f"{self.place} does not exist yet; run: calrecords db upgrade"
+            raise SchemaError(msg)
 
     def _is_brand_new(self) -> bool:
         if not self.exists():
             return True
         with self.read() as connection:
-            return migrate.current(connection) is None and migrate.is_empty(connection)
+            return migrate.is_new(connection)
 
     def _make_folder(self) -> None:
         folder = Path(str(self._url.database)).parent
@@ -219,3 +241,15 @@ class RecordDatabase:
         except OSError as error:
             msg = f"cannot make {folder} for the records (CALRECORDS_DB_URL): {error.strerror}"
             raise ConfigurationError(msg) from error
+
+
+_open_databases: weakref.WeakSet[RecordDatabase] = weakref.WeakSet()
+
+
+def _start_anew_in_child() -> None:
+    for database in list(_open_databases):
+        database._start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew_in_child)

@@ -8,25 +8,20 @@ only at the first write, and so loses read-modify-write updates silently or fail
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import time
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
 
-from calrecords.errors import (
-    ConfigurationError,
-    DuplicateRecordError,
-    RecordError,
-    RecordsUnavailableError,
-    SchemaError,
-)
+from calrecords.errors import ConfigurationError
 
-BUSY_TIMEOUT_S = 30.0
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 30
 """Seconds that a writer waits for another one before `RecordsUnavailableError`."""
 
 CONNECT_TIMEOUT_S = 10
@@ -34,40 +29,6 @@ WAL_IS_SAFE_FROM = (3, 51, 3)
 """SQLite's write-ahead log can corrupt a database in versions before this one."""
 
 _WRITER = "calrecords_writer"
-_POSTGRESQL_MISSING = frozenset({"42P01", "42703"})
-_SQLITE_MISSING = ("no such table", "no such column")
-
-
-def database_url(database: str | Path) -> URL:
-    """Return the URL of a records database, given as a URL or as a SQLite file.
-
-    Raises
-    ------
-    ConfigurationError
-        If the URL cannot be read, or names a database that calrecords does not support.
-    """
-    if isinstance(database, Path) or "://" not in database:
-        return URL.create("sqlite", database=str(Path(database).expanduser().absolute()))
-    try:
-        url = make_url(database)
-    except exc.ArgumentError:
-        msg = "CALRECORDS_DB_URL cannot be read; write sqlite:///FILE or postgresql://HOST/NAME"
-        raise ConfigurationError(msg) from None
-    kind = url.get_backend_name()
-    if kind in {"postgresql", "postgres"}:
-        return url.set(drivername="postgresql+psycopg")
-    if kind != "sqlite":
-        msg = f"records live in SQLite or PostgreSQL, not in {kind}; change CALRECORDS_DB_URL"
-        raise ConfigurationError(msg)
-    if url.database in {None, "", ":memory:"}:
-        msg = "records in memory would be lost; name a file: sqlite:///FILE"
-        raise ConfigurationError(msg)
-    return url
-
-
-def shown(url: URL) -> str:
-    """Return a database URL as it may be shown: without password and options."""
-    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def make_engine(url: URL) -> Engine:
@@ -80,18 +41,14 @@ def make_engine(url: URL) -> Engine:
     """
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(
-            url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+            url, connect_args={"timeout": float(BUSY_TIMEOUT_S), "isolation_level": None}
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
-        return sa.create_engine(
-            url,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC"},
-        )
-    except ModuleNotFoundError as error:
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=_postgresql_arguments(url))
+    except ImportError as error:
         msg = "PostgreSQL needs a driver; install it with: pip install 'calrecords[postgres]'"
         raise ConfigurationError(msg) from error
 
@@ -101,11 +58,54 @@ def as_writer(engine: Engine) -> Engine:
     return engine.execution_options(**{_WRITER: True})
 
 
+def set_journal_mode(connection: sqlite3.Connection, mode: str, wait_s: float) -> bool:
+    """Bring a SQLite file to a journal mode; return whether it has it.
+
+    SQLite does not wait for others before it changes the mode, whatever the busy timeout is,
+    so that of several processes that open a new file at once some would fail.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Without a transaction.
+    mode : str
+        ``wal`` or ``delete``.
+    wait_s : float
+        Seconds that others may take before they are let be.
+    """
+    give_up = time.monotonic() + wait_s
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] == mode:
+                return True
+            return bool(connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            if time.monotonic() > give_up:
+                return False
+        time.sleep(0.01)
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        _choose_journal(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _choose_journal(connection: sqlite3.Connection) -> None:
     if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM:
-        connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+        set_journal_mode(connection, "wal", BUSY_TIMEOUT_S)
+    elif not set_journal_mode(connection, "delete", 0.0):
+        log.warning(
+            "the records file is in use with a write-ahead log, which SQLite %s can corrupt; "
+            "use a newer Python or SQLite in all processes that share it",
+            sqlite3.sqlite_version,
+        )
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -113,42 +113,16 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-@contextmanager
-def our_errors(url: URL) -> Iterator[None]:
-    """Turn the database library's errors into ours.
-
-    Raises
-    ------
-    RecordsUnavailableError
-        If the database cannot be reached, or stays locked.
-    DuplicateRecordError
-        If another row has this identity.
-    SchemaError
-        If a table or a column is missing, or the file is no database.
-    RecordError
-        If the database refuses for another reason, for example because it is read-only.
-    """
-    try:
-        yield
-    except exc.IntegrityError as error:
-        msg = f"the records refuse a second row with this identity: {error.orig}"
-        raise DuplicateRecordError(msg) from None
-    except exc.DBAPIError as error:
-        raise _translated(error, shown(url)) from None
-    except exc.TimeoutError:
-        msg = "all database connections are in use; try again, or use fewer threads"
-        raise RecordsUnavailableError(msg) from None
-
-
-def _translated(error: exc.DBAPIError, place: str) -> RecordError:
-    reason = str(error.orig).strip().partition("\n")[0]
-    missing = getattr(error.orig, "sqlstate", None) in _POSTGRESQL_MISSING
-    if missing or reason.startswith(_SQLITE_MISSING):
-        return SchemaError(f"{place}: {reason}; run: calrecords db upgrade")
-    if "file is not a database" in reason or "malformed" in reason:
-        return SchemaError(f"{place} is no SQLite database, or a damaged one: {reason}")
-    if "readonly" in reason or "read-only" in reason:
-        return RecordError(f"{place} cannot be written: {reason}")
-    if isinstance(error, exc.OperationalError | exc.InterfaceError):
-        return RecordsUnavailableError(f"cannot use the records at {place}: {reason}")
-    return RecordError(f"the records at {place} refused: {reason}")
+def _postgresql_arguments(url: URL) -> dict[str, Any]:
+    """Return how the server is asked; what the URL says comes before what we would say."""
+    ours: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": BUSY_TIMEOUT_S * 1000,
+        "fallback_application_name": "calrecords",
+    }
+    given = url.query.get("options", "")
+    options = given if isinstance(given, str) else " ".join(given)
+    arguments = {name: value for name, value in ours.items() if name not in url.query}
+    return arguments | {
+        "options": f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_S}s {options}".strip()
+    }

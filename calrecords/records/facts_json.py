@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+from calrecords.errors import InvalidRecordError
 from calrecords.frames import FrameFacts
+from calrecords.records.storable import plain_json
 from calrecords.vocabulary import Binning, parse_day, parse_time
 
 _TIMES = ("dateobs", "created", "public_date")
@@ -22,22 +24,32 @@ def facts_to_json(facts: FrameFacts) -> dict[str, Any]:
 
 
 def facts_from_json(document: Mapping[str, Any]) -> FrameFacts:
-    """Return the facts that `facts_to_json` wrote."""
+    """Return the facts that `facts_to_json` wrote.
+
+    Raises
+    ------
+    InvalidRecordError
+        If they are not ours, for example because a later version of calrecords wrote them.
+    """
     values = dict(document)
-    for name in _TIMES:
-        if name in values:
-            values[name] = parse_time(values[name])
-    if "dayobs" in values:
-        values["dayobs"] = parse_day(values["dayobs"])
-    if "binning" in values:
-        values["binning"] = Binning.parse(values["binning"])
-    values["inputs"] = tuple((keyword, name) for keyword, name in values.get("inputs", ()))
-    return FrameFacts(**values)
+    try:
+        for name in _TIMES:
+            if name in values:
+                values[name] = parse_time(values[name])
+        if "dayobs" in values:
+            values["dayobs"] = parse_day(values["dayobs"])
+        if "binning" in values:
+            values["binning"] = Binning.parse(values["binning"])
+        values["inputs"] = tuple((keyword, name) for keyword, name in values.get("inputs", ()))
+        return FrameFacts(**values)
+    except (TypeError, ValueError) as error:
+        msg = f"the journal holds facts that cannot be read ({error}); ingest the file again"
+        raise InvalidRecordError(msg) from None
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, Binning):
-        return str(value)
-    return dict(value) if isinstance(value, Mapping) else value
+    return str(value) if isinstance(value, Binning) else plain_json(value)

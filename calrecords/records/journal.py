@@ -7,151 +7,27 @@ one basename, since two versions of a frame must reach the archive and the store
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from calrecords.errors import CalRecordsError, RecordsUnavailableError, TransientError
-from calrecords.frames import CalibrationFrame, ContentDigest, FrameFacts, Ingestion
+from calrecords.errors import DuplicateRecordError
+from calrecords.frames import Ingestion
+from calrecords.records.claims import Claim
 from calrecords.records.database import RecordDatabase
-from calrecords.records.facts_json import facts_from_json, facts_to_json
+from calrecords.records.journal_entries import (
+    UNFINISHED,
+    Intent,
+    as_ingestion,
+    check_intent,
+    new_entry,
+    start_again,
+)
 from calrecords.records.leases import LEASE, is_gone, new_owner
 from calrecords.records.models import JournalEntry
-from calrecords.records.reading import get_frame
-from calrecords.records.recording import NewVersion, check_identity, record_version
+from calrecords.records.recording import check_identity
 from calrecords.vocabulary import IngestionState
-
-UNFINISHED = (IngestionState.INTENDED, IngestionState.STORED, IngestionState.ARCHIVED)
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """What is about to be ingested; see `Ingestion` for the fields."""
-
-    path: str
-    basename: str
-    extension: str
-    digest: ContentDigest
-    facts: FrameFacts
-    archive_record: dict[str, Any] | None
-    key: str
-    content_type: str = ""
-
-
-class Claim:
-    """A hold on one ingestion; while it lasts no other worker touches that basename."""
-
-    def __init__(self, database: RecordDatabase, owner: str, ingestion: Ingestion) -> None:
-        self._database = database
-        self._owner = owner
-        self.ingestion = ingestion
-
-    def advance(self, state: IngestionState, **values: Any) -> Ingestion:
-        """Write down that a state is reached, with what was learned on the way.
-
-        Raises
-        ------
-        RecordsUnavailableError
-            If another worker took the ingestion over meanwhile.
-        """
-        with self._database.write() as session:
-            entry = self._ours(session)
-            entry.state = state
-            for name, value in values.items():
-                setattr(entry, name, value)
-            entry.updated_at = datetime.now(UTC)
-            self.ingestion = _ingestion(entry)
-        return self.ingestion
-
-    def finish(self, new: NewVersion) -> CalibrationFrame:
-        """Record the version and close the ingestion, in one transaction.
-
-        Raises
-        ------
-        DuplicateRecordError
-            If the basename or the frame ID is another frame's already.
-        RecordsUnavailableError
-            If another worker took the ingestion over meanwhile.
-        """
-        now = datetime.now(UTC)
-        with self._database.write() as session:
-            entry = self._ours(session)
-            record_version(session, new, now)
-            entry.state = IngestionState.RECORDED
-            entry.facts = entry.archive_record = None
-            entry.error = entry.message = entry.next_attempt_at = None
-            entry.lease_owner = entry.lease_until = None
-            entry.version_key = new.version_key
-            entry.frame_id = new.frame_id
-            entry.updated_at = now
-            session.flush()
-            return get_frame(session.connection(), basename=new.basename, md5=new.digest.md5)
-
-    def fail(self, error: CalRecordsError) -> None:
-        """Write down why it stopped, and let others have it.
-
-        A transient error leaves the state as it is, to be resumed; any other ends it.
-        """
-        now = datetime.now(UTC)
-        with self._database.write() as session:
-            entry = self._ours(session)
-            entry.error = type(error).__name__
-            entry.message = str(error)
-            entry.attempts += 1
-            if isinstance(error, TransientError):
-                entry.next_attempt_at = now + _backoff(entry.attempts, error.retry_after_s)
-            else:
-                entry.state = IngestionState.FAILED
-            entry.lease_owner = entry.lease_until = None
-            entry.updated_at = now
-
-    def renew(self) -> None:
-        """Hold on for another `LEASE`."""
-        with self._database.write() as session:
-            self._ours(session).lease_until = datetime.now(UTC) + LEASE
-
-    def release(self) -> None:
-        """Let others have it, as it is."""
-        with self._database.write() as session:
-            session.execute(
-                sa.update(JournalEntry)
-                .where(
-                    JournalEntry.id == self.ingestion.id, JournalEntry.lease_owner == self._owner
-                )
-                .values(lease_owner=None, lease_until=None)
-            )
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Renew the hold from a thread until the block ends."""
-        ended = threading.Event()
-
-        def keep() -> None:
-            while not ended.wait(LEASE.total_seconds() / 3):
-                self.renew()
-
-        keeper = threading.Thread(target=keep, name="calrecords-lease", daemon=True)
-        keeper.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            keeper.join()
-
-    def _ours(self, session: Session) -> JournalEntry:
-        entry = session.get_one(JournalEntry, self.ingestion.id, with_for_update=True)
-        if entry.lease_owner != self._owner:
-            msg = f"{entry.path}: another worker has taken over this ingestion; ask again"
-            raise RecordsUnavailableError(msg)
-        return entry
 
 
 class Journal:
@@ -169,30 +45,29 @@ class Journal:
     def intend(self, intent: Intent) -> Claim | None:
         """Write an intent and claim it; None while another worker is at that basename.
 
-        An ingestion of the same content that was left unfinished is taken up where it stands.
+        An ingestion of the same content of which something is done already is taken up where
+        it stands, with what was intended then.
 
         Raises
         ------
         DuplicateRecordError
-            If the basename is recorded for another camera, type or kind of frame.
+            If the basename is recorded for another camera, type or kind of frame, or another
+            content with the same md5 was intended.
+        InvalidRecordError
+            If the database could not hold what is to be recorded in the end.
         """
+        check_intent(intent)
         with self._database.write() as session:
-            check_identity(session, intent.basename, intent.facts)
             _one_at_a_time(session, intent.basename)
-            entry = session.scalars(
-                sa.select(JournalEntry).where(
-                    JournalEntry.basename == intent.basename,
-                    JournalEntry.extension == intent.extension,
-                    JournalEntry.md5 == intent.digest.md5,
-                )
-            ).one_or_none()
+            check_identity(session, intent.basename, intent.facts)
             if _is_taken(session, intent.basename):
                 return None
+            entry = _entry_of(session, intent)
             if entry is None:
-                entry = _new_entry(intent)
+                entry = new_entry(intent)
                 session.add(entry)
-            elif entry.state not in UNFINISHED or entry.facts is None:
-                _start_again(entry, intent)
+            elif _is_to_start_again(entry):
+                start_again(entry, intent)
             else:
                 entry.path = intent.path
             return self._claimed(session, entry)
@@ -204,8 +79,10 @@ class Journal:
             if entry is None or entry.state not in UNFINISHED:
                 return None
             _one_at_a_time(session, entry.basename)
+            if _is_taken(session, entry.basename):
+                return None
             session.refresh(entry)
-            if entry.state not in UNFINISHED or _is_taken(session, entry.basename):
+            if entry.state not in UNFINISHED:
                 return None
             return self._claimed(session, entry)
 
@@ -224,14 +101,14 @@ class Journal:
                 .where(JournalEntry.state.in_(states))
                 .order_by(JournalEntry.id)
             )
-            return [_ingestion(entry) for entry in entries]
+            return [as_ingestion(entry) for entry in entries]
 
     def _claimed(self, session: Session, entry: JournalEntry) -> Claim:
         owner = new_owner()
         entry.lease_owner = owner
         entry.lease_until = datetime.now(UTC) + LEASE
         session.flush()
-        return Claim(self._database, owner, _ingestion(entry))
+        return Claim(self._database, owner, as_ingestion(entry))
 
 
 def _one_at_a_time(session: Session, basename: str) -> None:
@@ -240,68 +117,45 @@ def _one_at_a_time(session: Session, basename: str) -> None:
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(basename))))
 
 
-def _is_taken(session: Session, basename: str) -> bool:
-    owners = session.scalars(
-        sa.select(JournalEntry.lease_owner).where(
-            JournalEntry.basename == basename,
-            JournalEntry.lease_owner.is_not(None),
-            JournalEntry.lease_until > datetime.now(UTC),
+def _entry_of(session: Session, intent: Intent) -> JournalEntry | None:
+    entry = session.scalars(
+        sa.select(JournalEntry).where(
+            JournalEntry.basename == intent.basename,
+            JournalEntry.extension == intent.extension,
+            JournalEntry.md5 == intent.digest.md5,
         )
-    )
-    return any(owner is not None and not is_gone(owner) for owner in owners)
+    ).one_or_none()
+    if entry is not None and entry.sha256 != intent.digest.sha256:
+        msg = (
+            f"{intent.path}: has the md5 of {entry.path}, which was ingested under this name, but "
+            "other bytes; find out where it comes from"
+        )
+        raise DuplicateRecordError(msg)
+    return entry
 
 
-def _new_entry(intent: Intent) -> JournalEntry:
-    now = datetime.now(UTC)
-    return JournalEntry(
-        state=IngestionState.INTENDED,
-        path=intent.path,
-        basename=intent.basename,
-        extension=intent.extension,
-        md5=intent.digest.md5,
-        sha256=intent.digest.sha256,
-        size=intent.digest.size,
-        content_type=intent.content_type,
-        key=intent.key,
-        facts=facts_to_json(intent.facts),
-        archive_record=intent.archive_record,
-        created_at=now,
-        updated_at=now,
-    )
+def _is_taken(session: Session, basename: str) -> bool:
+    """Return whether somebody is at a basename; holds that ran out are made void for good."""
+    held = session.scalars(
+        sa.select(JournalEntry)
+        .where(JournalEntry.basename == basename, JournalEntry.lease_owner.is_not(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    if any(_is_live(entry) for entry in held):
+        return True
+    for entry in held:
+        entry.lease_owner = entry.lease_until = None
+    session.flush()
+    return False
 
 
-def _start_again(entry: JournalEntry, intent: Intent) -> None:
-    entry.state = IngestionState.INTENDED
-    entry.path = intent.path
-    entry.key = intent.key
-    entry.facts = facts_to_json(intent.facts)
-    entry.archive_record = intent.archive_record
-    entry.version_key = entry.frame_id = entry.archived_at = None
-    entry.error = entry.message = entry.next_attempt_at = None
-    entry.updated_at = datetime.now(UTC)
+def _is_live(entry: JournalEntry) -> bool:
+    if entry.lease_owner is None or entry.lease_until is None:
+        return False
+    return entry.lease_until > datetime.now(UTC) and not is_gone(entry.lease_owner)
 
 
-def _backoff(attempts: int, retry_after_s: float | None) -> timedelta:
-    wait_s = min(FIRST_BACKOFF_S * 2 ** min(attempts - 1, 20), LONGEST_BACKOFF_S)
-    return timedelta(seconds=max(wait_s, retry_after_s or 0.0))
-
-
-def _ingestion(entry: JournalEntry) -> Ingestion:
-    return Ingestion(
-        id=entry.id,
-        state=IngestionState(entry.state),
-        path=entry.path,
-        basename=entry.basename,
-        extension=entry.extension,
-        digest=ContentDigest(entry.md5, entry.sha256, entry.size),
-        facts=None if entry.facts is None else facts_from_json(entry.facts),
-        archive_record=entry.archive_record,
-        key=entry.key,
-        version_key=entry.version_key,
-        frame_id=entry.frame_id,
-        archived_at=entry.archived_at,
-        content_type=entry.content_type,
-        error=entry.error,
-        message=entry.message,
-        attempts=entry.attempts,
-    )
+def _is_to_start_again(entry: JournalEntry) -> bool:
+    """Return whether nothing is done yet, or all is, so that the newer intent holds."""
+    return entry.state in {IngestionState.INTENDED, IngestionState.RECORDED, IngestionState.FAILED}

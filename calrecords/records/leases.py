@@ -13,30 +13,48 @@ LEASE = timedelta(seconds=60)
 
 
 def new_owner() -> str:
-    """Return a name for one claim: host, process, start of the process, and a number."""
+    """Return a name for one claim: where its process runs, which it is, and a number."""
     pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{_started(pid)}:{uuid.uuid4().hex}"
+    return f"{_where()}|{pid}|{_started(pid)}|{uuid.uuid4().hex}"
 
 
 def is_gone(owner: str) -> bool:
     """Return whether the process that made a claim has surely ended.
 
-    Only processes of this host can be judged; of another host's the lease must run out.
+    Only processes that we can see can be judged; of others the lease must run out.
     """
-    host, pid, started, _ = owner.rsplit(":", 3)
-    if host != socket.gethostname():
+    where, _, rest = owner.partition("|")
+    pid, _, rest = rest.partition("|")
+    started = rest.partition("|")[0]
+    if where != _where() or not pid.isdecimal():
         return False
     try:
         os.kill(int(pid), 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return True
     except PermissionError:
-        return False
-    return _started(int(pid)) != started
+        pass  # another user's, but there
+    return started != "" and _started(int(pid)) not in {"", started}
+
+
+def _where() -> str:
+    """Return a name for this host, as long as it runs, and for what processes we can see.
+
+    Containers can share a host's name without seeing each other's processes.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        seen = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        boot = seen = ""
+    return f"{socket.gethostname()}:{boot}:{seen}"
 
 
 def _started(pid: int) -> str:
-    """Return when a process started, in clock ticks, so that a number used again is told apart."""
+    """Return when a process started, in clock ticks, so that a number used again is told apart.
+
+    Empty where the system does not say; ``ended`` for a process that nobody waited for.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -12,7 +12,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection
 
 from calrecords.errors import SchemaError
-from calrecords.records.engine import as_writer, make_engine, our_errors, shown
+from calrecords.records.engine import as_writer, make_engine
+from calrecords.records.faults import our_errors
+from calrecords.records.models import Frame
+from calrecords.records.urls import shown
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -46,12 +49,17 @@ def current(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
+def is_new(connection: Connection) -> bool:
+    """Return whether nothing was ever made in a database."""
+    return not sa.inspect(connection).get_table_names()
+
+
 def is_empty(connection: Connection) -> bool:
     """Return whether a database holds no table, but for Alembic's empty one."""
     return not set(sa.inspect(connection).get_table_names()) - {"alembic_version"}
 
 
-def check(connection: Connection) -> None:
+def check(connection: Connection, *, head: str = HEAD) -> None:
     """Make sure that a database has the schema that this version needs.
 
     Raises
@@ -59,16 +67,19 @@ def check(connection: Connection) -> None:
     SchemaError
         If it is older, newer or another one; the message ends with what to type.
     """
-    place = shown(connection.engine.url)
     revision = current(connection)
-    if revision == HEAD:
+    if revision == head:
         return
-    if revision is None and not is_empty(connection):
-        msg = f"{place} holds tables that are not calrecords'; name another database"
-    elif revision is None:
+    place = shown(connection.engine.url)
+    if revision in known_revisions():
+        msg = f"{place} has schema {revision}, older than {head}; run: calrecords db upgrade"
+    elif is_empty(connection):
         msg = f"{place} has no records schema yet; run: calrecords db upgrade"
-    elif revision in known_revisions():
-        msg = f"{place} has schema {revision}, older than {HEAD}; run: calrecords db upgrade"
+    elif revision is None or not sa.inspect(connection).has_table(Frame.__tablename__):
+        msg = (
+            f"{place} holds tables that are not calrecords'; name another database: "
+            "CALRECORDS_DB_URL=sqlite:///FILE"
+        )
     else:
         msg = (
             f"{place} has schema {revision}, which this calrecords does not know; "
@@ -77,31 +88,40 @@ def check(connection: Connection) -> None:
     raise SchemaError(msg)
 
 
-def known_revisions() -> tuple[str, ...]:
+def known_revisions(scripts: Path | None = None) -> tuple[str, ...]:
     """Return every revision from the first to the newest."""
     from alembic.script import ScriptDirectory
 
-    scripts = ScriptDirectory.from_config(_config())
-    return tuple(script.revision for script in scripts.walk_revisions())[::-1]
+    directory = ScriptDirectory.from_config(_config(scripts=scripts))
+    return tuple(script.revision for script in directory.walk_revisions())[::-1]
 
 
-def upgrade(url: URL, revision: str = "head") -> None:
+def upgrade(url: URL, revision: str = "head", *, scripts: Path | None = None) -> None:
     """Bring a database to a schema; all of it, or nothing.
+
+    Parameters
+    ----------
+    url : URL
+        The database.
+    revision : str, optional
+        The schema's revision; the newest by default.
+    scripts : Path, optional
+        The folder of the migrations; by default `script_location`.
 
     Raises
     ------
     SchemaError
-        If the database holds another software's tables, or a newer schema.
+        If the database holds another software's tables or a newer schema, or there is no such
+        revision after its own.
     """
     from alembic import command
 
     with migrating(url) as connection:
         found = current(connection)
-        if found is None and not is_empty(connection):
+        if found not in known_revisions(scripts) and not (found is None and is_empty(connection)):
             check(connection)
-        if found is not None and found not in known_revisions():
-            check(connection)
-        command.upgrade(_config(connection), revision)
+        with _known_revision(f"upgrade to {revision!r}"):
+            command.upgrade(_config(connection, scripts), revision)
 
 
 def downgrade(url: URL, revision: str) -> None:
@@ -113,16 +133,20 @@ def downgrade(url: URL, revision: str) -> None:
         If there is no such revision before the database's own.
     """
     from alembic import command
+
+    with migrating(url) as connection, _known_revision(f"downgrade to {revision!r}"):
+        command.downgrade(_config(connection), revision)
+
+
+@contextmanager
+def _known_revision(what: str) -> Iterator[None]:
     from alembic.util import CommandError
 
-    with migrating(url) as connection:
-        try:
-            command.downgrade(_config(connection), revision)
-        except CommandError as error:
-            msg = (
-                f"cannot downgrade to {revision!r}: {error}; known: {', '.join(known_revisions())}"
-            )
-            raise SchemaError(msg) from None
+    try:
+        yield
+    except CommandError as error:
+        msg = f"cannot {what}: {error}; known are: {', '.join(known_revisions())}"
+        raise SchemaError(msg) from None
 
 
 @contextmanager
@@ -149,16 +173,19 @@ def migrating(url: URL) -> Iterator[Connection]:
             if on_sqlite and (
                 broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()
             ):
-                msg = f"the migration would leave {len(broken)} rows that refer to nothing"
+                msg = (
+                    f"the migration would leave {len(broken)} rows that refer to nothing, and is "
+                    "undone; look for them with: PRAGMA foreign_key_check"
+                )
                 raise SchemaError(msg)
     finally:
         engine.dispose()
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection | None = None, scripts: Path | None = None) -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(script_location()).replace("%", "%%"))
+    config.set_main_option("script_location", str(scripts or script_location()).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config

@@ -10,10 +10,10 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
-from calrecords.records.columns import Document, Identifier, UTCDateTime
+from calrecords.records.columns import Characters, Document, Identifier, UTCDateTime
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -28,7 +28,11 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
     """What all tables share."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
-    type_annotation_map = {str: Text, datetime: UTCDateTime, dict[str, Any]: Document}  # noqa: RUF012 - SQLAlchemy reads it once
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it once
+        str: Characters,
+        datetime: UTCDateTime,
+        dict[str, Any]: Document,
+    }
 
 
 class Archive(Base):
@@ -94,6 +98,7 @@ class Version(Base):
         Index(None, "dateobs"),
         Index(None, "dayobs"),
         Index(None, "md5"),
+        Index(None, "version_key"),
     )
 
     id: Mapped[int] = mapped_column(Identifier, primary_key=True, init=False)
@@ -164,7 +169,7 @@ class FrameInput(Base):
     """A frame that a version was made from, by name: it need not be recorded itself."""
 
     __tablename__ = "frame_inputs"
-    __table_args__ = (UniqueConstraint("version_id", "keyword"),)
+    __table_args__ = (UniqueConstraint("version_id", "keyword", "basename"),)
 
     id: Mapped[int] = mapped_column(Identifier, primary_key=True, init=False)
     version_id: Mapped[int] = mapped_column(ForeignKey("frame_versions.id"))

@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from calrecords.errors import RecordNotFoundError
+from calrecords.errors import ConfigurationError, RecordNotFoundError
 from calrecords.frames import CalibrationFrame, FrameVersion
 from calrecords.records.models import Frame, Instrument, Site, Version
+from calrecords.records.storable import is_storable
 from calrecords.vocabulary import Binning, Verdict, canonical_obstype
 
 _COLUMNS = (
@@ -91,13 +92,18 @@ class FrameFilter:
 def find_frames(
     connection: Connection, wanted: FrameFilter, row_limit: int | None = None
 ) -> list[CalibrationFrame]:
-    """Return the frames that are wanted, newest observation first, at most `row_limit`."""
-    statement = (
-        _select()
-        .where(*_conditions(wanted))
-        .order_by(Version.dateobs.desc(), Frame.basename, Version.id.desc())
-        .limit(row_limit)
-    )
+    """Return the frames that are wanted, newest observation first, at most `row_limit`.
+
+    Frames without dateobs come last, and of equal times the basename decides. No limit, or
+    one below zero, gives all.
+    """
+    equal = _equal(wanted)
+    if not all(is_storable(value, column.key) for column, value in equal):
+        return []
+    order = (Version.dateobs.desc().nulls_last(), Frame.basename, Version.id.desc())
+    statement = _select().where(*_conditions(wanted, equal)).order_by(*order)
+    if row_limit is not None and row_limit >= 0:
+        statement = statement.limit(row_limit)
     return [_frame(row) for row in connection.execute(statement)]
 
 
@@ -113,29 +119,36 @@ def get_frame(
 
     Raises
     ------
+    ConfigurationError
+        If nothing is asked for.
     RecordNotFoundError
         If no such frame, or no such version of it, is recorded.
     """
-    statement = _select()
-    asked = {"basename": basename, "frame ID": frame_id, "md5": md5, "version key": version_key}
+    names = ("basename", "frame ID", "md5", "version key")
     columns = (Frame.basename, Frame.frame_id, Version.md5, Version.version_key)
-    for column, value in zip(columns, asked.values(), strict=True):
-        if value is not None:
-            statement = statement.where(column == value)
+    values = (basename, frame_id, md5, version_key)
+    asked = [asking for asking in zip(names, columns, values, strict=True) if asking[2] is not None]
+    if not asked:
+        msg = "say which frame: basename=, frame_id=, md5= or version_key="
+        raise ConfigurationError(msg)
+    statement = _select().where(*(column == value for _, column, value in asked))
     if md5 is None and version_key is None:
         statement = statement.where(Version.is_current)
-    row = connection.execute(statement.order_by(Version.id.desc()).limit(1)).one_or_none()
+    row = None
+    if all(is_storable(value) for value in values):
+        row = connection.execute(statement.order_by(Version.id.desc()).limit(1)).one_or_none()
     if row is None:
-        said = ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None)
+        said = ", ".join(f"{name} {value}" for name, _, value in asked)
         msg = f"no frame is recorded with {said}; ingest it, or look at `calrecords query`"
         raise RecordNotFoundError(msg)
     return _frame(row)
 
 
 def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]:
-    """Return every recorded version of a frame, newest first."""
+    """Return every recorded version of a frame, newest first; none of an unknown frame."""
+    if not is_storable(basename):
+        return []
     newest_first = (
-        Version.is_current.desc(),
         sa.func.coalesce(Version.archived_at, Version.recorded_at).desc(),
         Version.id.desc(),
     )
@@ -168,11 +181,10 @@ def _select() -> sa.Select[Any]:
     )
 
 
-def _conditions(wanted: FrameFilter) -> Sequence[sa.ColumnElement[bool]]:
-    binning = None if wanted.binning is None else str(wanted.binning)
-    obstype = None if wanted.obstype is None else canonical_obstype(wanted.obstype)
-    equal: list[tuple[Any, Any]] = [
-        (Frame.obstype, obstype),
+def _equal(wanted: FrameFilter) -> list[tuple[Any, Any]]:
+    """Return the columns that must be equal to something, with what."""
+    equal = [
+        (Frame.obstype, None if wanted.obstype is None else canonical_obstype(wanted.obstype)),
         (Frame.basename, wanted.basename),
         (Frame.is_master, wanted.is_master),
         (Site.code, wanted.site),
@@ -180,12 +192,16 @@ def _conditions(wanted: FrameFilter) -> Sequence[sa.ColumnElement[bool]]:
         (Instrument.name, wanted.instrument),
         (Version.filter, wanted.filter),
         (Version.configuration_mode, wanted.configuration_mode),
-        (Version.binning, binning),
+        (Version.binning, None if wanted.binning is None else str(wanted.binning)),
         (Version.reduction_level, wanted.reduction_level),
         (Version.verdict, wanted.verdict),
         (Version.dayobs, wanted.dayobs),
     ]
-    conditions = [column == value for column, value in equal if value is not None]
+    return [(column, value) for column, value in equal if value is not None]
+
+
+def _conditions(wanted: FrameFilter, equal: Sequence[tuple[Any, Any]]) -> list[Any]:
+    conditions: list[Any] = [column == value for column, value in equal]
     if wanted.start is not None:
         conditions.append(Version.dateobs >= wanted.start)
     if wanted.end is not None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from calrecords.errors import DuplicateRecordError
 from calrecords.frames import ContentDigest, FrameFacts
 from calrecords.records.models import Base, Frame, FrameInput, Instrument, Site, Version
+from calrecords.records.storable import check_storable, plain_json
 from calrecords.vocabulary import canonical_obstype
 
 _SAME_NAME = (
@@ -106,75 +107,109 @@ def record_version(session: Session, new: NewVersion, now: datetime) -> Version:
     Raises
     ------
     DuplicateRecordError
-        If the basename or the frame ID is another frame's already.
+        If the basename or the frame ID is another frame's already, or another content of this
+        frame has the same md5.
+    InvalidRecordError
+        If the database cannot hold a value.
     """
+    _check(new)
     frame = _frame(session, new, now)
     version = session.scalars(
         sa.select(Version).where(
             Version.calibration_frame_id == frame.id, Version.md5 == new.digest.md5
         )
     ).one_or_none()
-    if version is not None:
-        _complete(version, new)
-        return version
-    version = _new_version(frame, new, now)
-    newest = session.scalars(
-        sa.select(Version)
-        .where(Version.calibration_frame_id == frame.id, Version.is_current)
-        .with_for_update()
-    ).one_or_none()
-    if newest is not None and _age_key(newest) > _age_key(version):
-        version.is_current = False
-    elif newest is not None:
-        newest.is_current = False
+    if version is None:
+        version = _new_version(frame, new, now)
+        session.add(version)
         session.flush()
-    session.add(version)
+        session.add_all(
+            FrameInput(version_id=version.id, keyword=keyword, basename=basename)
+            for keyword, basename in dict.fromkeys(new.facts.inputs)
+        )
+    else:
+        _demand_same_content(version, new)
+        _complete(version, new)
     session.flush()
-    session.add_all(
-        FrameInput(version_id=version.id, keyword=keyword, basename=basename)
-        for keyword, basename in dict(new.facts.inputs).items()
-    )
-    session.flush()
+    _choose_current(session, frame)
     return version
 
 
-def _age_key(version: Version) -> datetime:
+def _check(new: NewVersion) -> None:
+    check_storable(
+        new.basename + new.extension,
+        new.facts,
+        basename=new.basename,
+        extension=new.extension,
+        size=new.digest.size,
+        key=new.key,
+        version_key=new.version_key,
+        frame_id=new.frame_id,
+        archived_at=new.archived_at,
+    )
+
+
+def _choose_current(session: Session, frame: Frame) -> None:
+    """Make the newest version the current one; no two are at any time."""
+    versions = session.scalars(sa.select(Version).where(Version.calibration_frame_id == frame.id))
+    by_age = sorted(versions, key=lambda version: (_stored_at(version), version.id))
+    for older in by_age[:-1]:
+        older.is_current = False
+    session.flush()
+    by_age[-1].is_current = True
+    session.flush()
+
+
+def _stored_at(version: Version) -> datetime:
     return version.archived_at or version.recorded_at
 
 
 def _frame(session: Session, new: NewVersion, now: datetime) -> Frame:
+    """Return the frame's row, locked until the transaction ends."""
     check_identity(session, new.basename, new.facts)
-    instrument = _instrument(session, new.facts)
-    _insert_once(
-        session,
-        Frame,
-        basename=new.basename,
-        obstype=canonical_obstype(new.facts.obstype),
-        is_master=new.facts.is_master,
-        instrument_id=instrument.id,
-        recorded_at=now,
-    )
-    frame = session.scalars(
-        sa.select(Frame).where(Frame.basename == new.basename).with_for_update()
-    ).one()
-    check_identity(session, new.basename, new.facts)
-    if new.frame_id is not None and frame.frame_id is None:
-        frame.frame_id = new.frame_id
-        session.flush()
-    if new.frame_id not in {None, frame.frame_id}:
+    locked = sa.select(Frame).where(Frame.basename == new.basename).with_for_update()
+    frame = session.scalars(locked).one_or_none()
+    if frame is None:
+        insert_once(
+            session,
+            Frame,
+            basename=new.basename,
+            obstype=canonical_obstype(new.facts.obstype),
+            is_master=new.facts.is_master,
+            instrument_id=_instrument(session, new.facts).id,
+            recorded_at=now,
+        )
+        frame = session.scalars(locked).one()
+        check_identity(session, new.basename, new.facts)
+    _give_frame_id(session, frame, new)
+    return frame
+
+
+def _give_frame_id(session: Session, frame: Frame, new: NewVersion) -> None:
+    if new.frame_id in {None, frame.frame_id}:
+        return
+    if frame.frame_id is not None:
         msg = (
             f"{new.basename}: recorded with frame ID {frame.frame_id}, and the archive says "
             f"{new.frame_id}; is this another archive, or was the frame deleted there?"
         )
         raise DuplicateRecordError(msg)
-    return frame
+    other = session.scalar(sa.select(Frame.basename).where(Frame.frame_id == new.frame_id))
+    if other is not None:
+        msg = (
+            f"{new.basename}: the archive says frame ID {new.frame_id}, which is recorded for "
+            f"{other}; is this another archive, or was the frame renamed there?"
+        )
+        raise DuplicateRecordError(msg)
+    frame.frame_id = new.frame_id
+    session.flush()
 
 
 def _instrument(session: Session, facts: FrameFacts) -> Instrument:
-    _insert_once(session, Site, code=facts.site)
+    insert_once(session, Site, code=facts.site)
     site = session.scalars(sa.select(Site).where(Site.code == facts.site)).one()
     name = facts.instrument or facts.camera
-    _insert_once(session, Instrument, site_id=site.id, camera=facts.camera, name=name)
+    insert_once(session, Instrument, site_id=site.id, camera=facts.camera, name=name)
     return session.scalars(
         sa.select(Instrument).where(
             Instrument.site_id == site.id,
@@ -184,7 +219,7 @@ def _instrument(session: Session, facts: FrameFacts) -> Instrument:
     ).one()
 
 
-def _insert_once(session: Session, model: type[Base], **values: Any) -> None:
+def insert_once(session: Session, model: type[Base], **values: Any) -> None:
     """Insert a row unless a concurrent writer did, without an error that ends the transaction."""
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert if on_sqlite else postgresql.insert
@@ -195,7 +230,7 @@ def _new_version(frame: Frame, new: NewVersion, now: datetime) -> Version:
     facts = new.facts
     return Version(
         calibration_frame_id=frame.id,
-        is_current=True,
+        is_current=False,
         version_key=new.version_key,
         md5=new.digest.md5,
         sha256=new.digest.sha256,
@@ -203,11 +238,22 @@ def _new_version(frame: Frame, new: NewVersion, now: datetime) -> Version:
         extension=new.extension,
         key=new.key,
         binning=None if facts.binning is None else str(facts.binning),
-        attributes=dict(facts.attributes),
+        attributes=plain_json(facts.attributes),
         archived_at=new.archived_at,
         recorded_at=now,
         **{name: getattr(facts, name) for name in _SAME_NAME},
     )
+
+
+def _demand_same_content(version: Version, new: NewVersion) -> None:
+    """Refuse another content with the same md5: whoever makes one wants it taken for this."""
+    recorded = (version.sha256 or new.digest.sha256, version.size or new.digest.size)
+    if recorded != (new.digest.sha256, new.digest.size):
+        msg = (
+            f"{new.basename}: a version with md5 {new.digest.md5} is recorded, and this file has "
+            "the same md5 but other bytes; find out where it comes from"
+        )
+        raise DuplicateRecordError(msg)
 
 
 def _complete(version: Version, new: NewVersion) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0001"
 down_revision = None
@@ -17,7 +16,8 @@ branch_labels = None
 depends_on = None
 
 IDENTIFIER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-DOCUMENT = sa.JSON().with_variant(JSONB(), "postgresql")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+DOCUMENT = sa.JSON()
 TIME = sa.DateTime(timezone=True)
 
 
@@ -26,7 +26,7 @@ def _id() -> sa.Column[Any]:
 
 
 def _text(name: str, *, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text(), nullable=null)
+    return sa.Column(name, TEXT, nullable=null)
 
 
 def _time(name: str, *, null: bool = False) -> sa.Column[Any]:
@@ -139,7 +139,7 @@ def _versions() -> None:
         sqlite_where=sa.text("is_current"),
         postgresql_where=sa.text("is_current"),
     )
-    for column in ("dateobs", "dayobs", "md5"):
+    for column in ("dateobs", "dayobs", "md5", "version_key"):
         _index("frame_versions", column)
 
 
@@ -170,7 +170,7 @@ def _provenance() -> None:
         _text("keyword"),
         _text("basename"),
         _refers("frame_inputs", "version_id", "frame_versions"),
-        _unique("frame_inputs", "version_id", "keyword"),
+        _unique("frame_inputs", "version_id", "keyword", "basename"),
     )
     _index("frame_inputs", "basename")
     _create(

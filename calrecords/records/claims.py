@@ -1,0 +1,215 @@
+"""A hold on one ingestion, and everything that its holder may write down."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from calrecords.errors import CalRecordsError, RecordsUnavailableError, TransientError
+from calrecords.frames import CalibrationFrame, Ingestion
+from calrecords.records.database import RecordDatabase
+from calrecords.records.journal_entries import as_ingestion
+from calrecords.records.leases import LEASE
+from calrecords.records.models import JournalEntry
+from calrecords.records.reading import get_frame
+from calrecords.records.recording import NewVersion, record_version
+from calrecords.vocabulary import IngestionState
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 3600.0
+LONGEST_RETRY_AFTER_S = 86400.0
+"""Longest time that another side's wish to be left alone is heeded."""
+
+_RENEW_EVERY_S = LEASE.total_seconds() / 3
+_LEARNED = frozenset({"version_key", "frame_id", "archived_at"})
+
+
+class Claim:
+    """A hold on one ingestion; while it lasts no other worker touches that basename.
+
+    Attributes
+    ----------
+    ingestion : Ingestion
+        The journal's row, as it was last written or read by this claim.
+    """
+
+    def __init__(self, database: RecordDatabase, owner: str, ingestion: Ingestion) -> None:
+        self._database = database
+        self._owner = owner
+        self.ingestion = ingestion
+
+    def advance(self, state: IngestionState, **learned: Any) -> Ingestion:
+        """Write down that a state is reached, with what was learned on the way.
+
+        Parameters
+        ----------
+        state : IngestionState
+            The state that is reached.
+        **learned
+            Any of ``version_key``, ``frame_id`` and ``archived_at``; others stay as they are.
+
+        Raises
+        ------
+        RecordsUnavailableError
+            If another worker took the ingestion over meanwhile.
+        """
+        if unknown := sorted(set(learned) - _LEARNED):
+            msg = f"the journal does not hold {', '.join(unknown)}"
+            raise TypeError(msg)
+        now = datetime.now(UTC)
+        with self._database.write() as session:
+            entry = self._ours(session)
+            entry.state = state
+            for name, value in learned.items():
+                setattr(entry, name, value)
+            entry.updated_at = now
+            entry.lease_until = now + LEASE
+            session.flush()
+            self.ingestion = as_ingestion(entry)
+        return self.ingestion
+
+    def finish(self, new: NewVersion) -> CalibrationFrame:
+        """Record the version and close the ingestion, in one transaction.
+
+        Raises
+        ------
+        DuplicateRecordError
+            If the basename or the frame ID is another frame's already.
+        RecordsUnavailableError
+            If another worker took the ingestion over meanwhile.
+        """
+        now = datetime.now(UTC)
+        with self._database.write() as session:
+            entry = self._ours(session)
+            record_version(session, new, now)
+            entry.state = IngestionState.RECORDED
+            entry.facts = entry.archive_record = None
+            entry.error = entry.message = entry.next_attempt_at = None
+            entry.lease_owner = entry.lease_until = None
+            entry.version_key = new.version_key
+            entry.frame_id = new.frame_id
+            entry.updated_at = now
+            session.flush()
+            frame = get_frame(session.connection(), basename=new.basename, md5=new.digest.md5)
+            finished = as_ingestion(entry)
+        self.ingestion = finished
+        return frame
+
+    def fail(self, error: CalRecordsError) -> None:
+        """Write down why it stopped, and let others have it.
+
+        A transient error leaves the state as it is, to be resumed; any other ends it. Where
+        another worker has taken over meanwhile, nothing is written: it is at it now.
+        """
+        now = datetime.now(UTC)
+        with self._database.write() as session:
+            entry = self._held(session)
+            if entry is None:
+                return
+            entry.error = type(error).__name__
+            entry.message = _plain_text(str(error))
+            entry.attempts += 1
+            if isinstance(error, TransientError):
+                entry.next_attempt_at = now + _backoff(entry.attempts, error.retry_after_s)
+            else:
+                entry.state = IngestionState.FAILED
+                entry.next_attempt_at = None
+            entry.lease_owner = entry.lease_until = None
+            entry.updated_at = now
+            session.flush()
+            self.ingestion = as_ingestion(entry)
+
+    def renew(self) -> None:
+        """Hold on for another `LEASE`.
+
+        Raises
+        ------
+        RecordsUnavailableError
+            If another worker took the ingestion over meanwhile.
+        """
+        if not self._set_lease(self._owner, datetime.now(UTC) + LEASE):
+            raise RecordsUnavailableError(self._lost)
+
+    def release(self) -> None:
+        """Let others have it, as it is."""
+        self._set_lease(None, None)
+
+    @contextmanager
+    def kept(self, every_s: float = _RENEW_EVERY_S) -> Iterator[None]:
+        """Renew the hold from a thread until the block ends.
+
+        A renewal that fails is logged and tried again. A hold that another worker has taken
+        over is not renewed; the block learns of it at its next `advance` or `finish`.
+
+        Parameters
+        ----------
+        every_s : float, optional
+            Seconds between two renewals.
+        """
+        ended = threading.Event()
+        keeper = threading.Thread(
+            target=self._keep, args=(ended, every_s), name="calrecords-lease", daemon=True
+        )
+        keeper.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            keeper.join()
+
+    def _keep(self, ended: threading.Event, every_s: float) -> None:
+        while not ended.wait(every_s):
+            try:
+                if not self._set_lease(self._owner, datetime.now(UTC) + LEASE):
+                    log.info("%s: the hold on this ingestion has ended", self.ingestion.path)
+                    return
+            except CalRecordsError as error:
+                log.warning(
+                    "%s: the hold on this ingestion cannot be renewed, and is tried again: %s",
+                    self.ingestion.path,
+                    error,
+                )
+
+    def _set_lease(self, owner: str | None, until: datetime | None) -> bool:
+        """Change our hold; return whether we had it."""
+        ours = (JournalEntry.id == self.ingestion.id, JournalEntry.lease_owner == self._owner)
+        with self._database.write() as session:
+            result = session.execute(
+                sa.update(JournalEntry).where(*ours).values(lease_owner=owner, lease_until=until)
+            )
+            assert isinstance(result, CursorResult)
+            return result.rowcount == 1
+
+    def _held(self, session: Session) -> JournalEntry | None:
+        entry = session.get(JournalEntry, self.ingestion.id, with_for_update=True)
+        return entry if entry is not None and entry.lease_owner == self._owner else None
+
+    def _ours(self, session: Session) -> JournalEntry:
+        entry = self._held(session)
+        if entry is None:
+            raise RecordsUnavailableError(self._lost)
+        return entry
+
+    @property
+    def _lost(self) -> str:
+        return f"{self.ingestion.path}: another worker has taken over this ingestion; ask again"
+
+
+def _backoff(attempts: int, retry_after_s: float | None) -> timedelta:
+    wait_s = min(FIRST_BACKOFF_S * 2 ** min(attempts - 1, 20), LONGEST_BACKOFF_S)
+    return timedelta(seconds=max(wait_s, min(retry_after_s or 0.0, LONGEST_RETRY_AFTER_S)))
+
+
+def _plain_text(message: str) -> str:
+    """Return a message as every database can hold it."""
+    return message.replace("\0", "\\0").encode(errors="backslashreplace").decode()

@@ -1,0 +1,122 @@
+"""The database library's errors, turned into ours: what failed, where, and what to do.
+
+A message holds the first line of what the database said: further lines can quote whole rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import exc
+from sqlalchemy.engine import URL
+
+from calrecords.errors import (
+    CalRecordsError,
+    ConfigurationError,
+    DuplicateRecordError,
+    InvalidRecordError,
+    RecordsRefusedError,
+    RecordsUnavailableError,
+    SchemaError,
+)
+from calrecords.records.urls import shown
+
+_UNIQUE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
+_MISSING = frozenset({"42P01", "42703", "3F000"})
+_REFUSED = frozenset({"42501", "25006", "SQLITE_PERM", "SQLITE_AUTH"})
+_NO_DATABASE = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
+_BAD_LOGIN = frozenset({"28000", "28P01", "3D000", "SQLITE_CANTOPEN"})
+_BAD_LOGIN_SAYS = (
+    "does not exist",
+    "authentication failed",
+    "no password supplied",
+    "pg_hba.conf",
+    "permission denied",
+    "not permitted to log in",
+    "does not support SSL",
+    "certificate",
+    "sslmode",
+    "invalid connection option",
+    "invalid integer value",
+)
+"""A server that turns a login away gives no code with it, only text."""
+
+
+@contextmanager
+def our_errors(url: URL) -> Iterator[None]:
+    """Turn the database library's errors into ours.
+
+    Raises
+    ------
+    RecordsUnavailableError
+        If the database cannot be reached, or stays locked.
+    ConfigurationError
+        If the server does not know the login or the database, or the file cannot be opened.
+    DuplicateRecordError
+        If another row has this identity.
+    InvalidRecordError
+        If the database cannot hold a value.
+    SchemaError
+        If a table or a column is missing, or the file is no database.
+    RecordsRefusedError
+        If the database refuses for another reason, for example because it is read-only.
+    """
+    try:
+        yield
+    except exc.DBAPIError as error:
+        raise _translated(error, shown(url)) from None
+    except exc.TimeoutError:
+        msg = "all database connections are in use; try again, or use fewer threads"
+        raise RecordsUnavailableError(msg) from None
+    except exc.StatementError as error:
+        msg = f"the records cannot hold a value: {error.orig}"
+        raise InvalidRecordError(msg) from None
+    except (UnicodeEncodeError, OverflowError) as error:
+        msg = f"the records cannot hold a value: {error}"
+        raise InvalidRecordError(msg) from None
+    except exc.SQLAlchemyError as error:
+        msg = f"the records at {shown(url)} cannot do this: {type(error).__name__}"
+        raise RecordsRefusedError(msg) from None
+
+
+def _translated(error: exc.DBAPIError, place: str) -> CalRecordsError:
+    reason = str(error.orig).strip().partition("\n")[0]
+    code = _code(error.orig)
+    if isinstance(error, exc.IntegrityError):
+        if code in _UNIQUE:
+            msg = f"the records refuse a second row with this identity: {reason}"
+            return DuplicateRecordError(msg)
+        return InvalidRecordError(f"the records cannot hold a value: {reason}")
+    if code in _MISSING or reason.startswith(("no such table", "no such column")):
+        return SchemaError(f"{place}: {reason}; run: calrecords db upgrade")
+    if code in _NO_DATABASE:
+        msg = (
+            f"{place} is no SQLite database, or a damaged one ({reason}); put a backup in its "
+            "place, or name another: CALRECORDS_DB_URL=sqlite:///FILE"
+        )
+        return SchemaError(msg)
+    return _refusal(error, code, reason, place)
+
+
+def _refusal(error: exc.DBAPIError, code: str, reason: str, place: str) -> CalRecordsError:
+    if code in _REFUSED or code.startswith("SQLITE_READONLY"):
+        msg = (
+            f"{place} cannot be written ({reason}); give us the right to, or name another: "
+            "CALRECORDS_DB_URL=sqlite:///FILE"
+        )
+        return RecordsRefusedError(msg)
+    if code in _BAD_LOGIN or (not code and any(said in reason for said in _BAD_LOGIN_SAYS)):
+        return ConfigurationError(f"cannot open {place}: {reason}; change CALRECORDS_DB_URL")
+    if code[:2] in {"22", "54"} or isinstance(error, exc.DataError) or code == "SQLITE_TOOBIG":
+        return InvalidRecordError(f"the records at {place} cannot hold a value: {reason}")
+    if isinstance(error, exc.OperationalError | exc.InterfaceError):
+        return RecordsUnavailableError(f"cannot use the records at {place}: {reason}")
+    return RecordsRefusedError(f"the records at {place} refused: {reason}")
+
+
+def _code(original: Any) -> str:
+    """Return PostgreSQL's five characters or SQLite's name of an error; empty without one."""
+    found = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
+    return str(found or "")

@@ -1,0 +1,122 @@
+"""What every database can hold alike; the rest is refused before anything is done with it.
+
+PostgreSQL refuses what SQLite takes (NUL characters, long index entries), and SQLite changes
+what PostgreSQL keeps (a number that is none becomes NULL).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date, datetime
+from typing import Any
+
+from calrecords.errors import InvalidRecordError
+from calrecords.frames import FrameFacts
+from calrecords.vocabulary import Binning
+
+LONGEST_NAME = 1000
+"""Characters of a basename; the Science Archive takes no more."""
+
+LONGEST_WORD = 100
+"""Characters of a name that is no file's: a site, a camera, an observation type."""
+
+_LONGEST_ENTRY_BYTES = 2400
+"""PostgreSQL's longest entry of an index, less what stands beside a basename in one."""
+
+_LIMITS = {"basename": LONGEST_NAME, "version_key": LONGEST_NAME} | dict.fromkeys(
+    ("extension", "obstype", "site", "camera", "instrument", "keyword"), LONGEST_WORD
+)
+_INTEGER_BITS = {"reduction_level": 32}
+
+
+def check_storable(name: str, facts: FrameFacts, **values: Any) -> None:
+    """Make sure that a database can hold the facts and further values of a frame.
+
+    Parameters
+    ----------
+    name : str
+        The frame or file, for messages.
+    facts : FrameFacts
+        What its header says.
+    **values
+        What else is to be recorded of it; a mapping is recorded as JSON.
+
+    Raises
+    ------
+    InvalidRecordError
+        If a value cannot be held; the message names it.
+    """
+    recorded = [(f.name, getattr(facts, f.name)) for f in fields(facts) if f.name != "inputs"]
+    for keyword, basename in facts.inputs:
+        recorded += [("keyword", keyword), ("basename", basename)]
+    for what, value in [*recorded, *values.items()]:
+        fault = _fault_of_document(value) if isinstance(value, Mapping) else _fault(value, what)
+        if fault is not None:
+            msg = f"{name!r} cannot be recorded: {what} {fault}"
+            raise InvalidRecordError(msg)
+
+
+def is_storable(value: Any, column: str = "") -> bool:
+    """Return whether a value can be in a database, or in this column of it, at all."""
+    return _fault(value, column) is None
+
+
+def plain_json(value: Any) -> Any:
+    """Return a value as JSON holds it, with dictionaries for mappings and lists for tuples."""
+    if isinstance(value, Mapping):
+        return {name: plain_json(inside) for name, inside in value.items()}
+    return [plain_json(inside) for inside in value] if isinstance(value, list | tuple) else value
+
+
+def _fault(value: Any, what: str = "") -> str | None:
+    """Return what is wrong with the value of a column, if anything."""
+    match value:
+        case None | bool():
+            return None
+        case str():
+            return _fault_of_text(value, _LIMITS.get(what))
+        case int():
+            bits = _INTEGER_BITS.get(what, 64)
+            return None if value.bit_length() < bits else f"is beyond {bits} bits"
+        case float():
+            return None if math.isfinite(value) else f"is {value}, which is no number"
+        case datetime():
+            return "has no time zone" if value.utcoffset() is None else None
+        case date():
+            return None
+        case Binning():
+            return None if max(value.x, value.y) < 1000 else f"is {value}, beyond 999"
+    return f"is of type {type(value).__name__}, which no record holds"
+
+
+def _fault_of_text(text: str, longest: int | None = None) -> str | None:
+    if "\0" in text:
+        return "holds a NUL character"
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return "is no valid Unicode text"
+    if longest is not None and (len(text) > longest or size > _LONGEST_ENTRY_BYTES):
+        return f"is too long: {len(text)} characters, {size} bytes"
+    return None
+
+
+def _fault_of_document(value: Any) -> str | None:
+    """Return what is wrong with the value of a JSON document, if anything."""
+    match value:
+        case Mapping():
+            for name, inside in value.items():
+                if not isinstance(name, str):
+                    return f"has the name {name!r}, which is no text"
+                if fault := _fault_of_text(name) or _fault_of_document(inside):
+                    return f"{name!r} {fault}"
+            return None
+        case list() | tuple():
+            return next((fault for inside in value if (fault := _fault_of_document(inside))), None)
+        case int():
+            return None
+        case date() | Binning():
+            return f"is of type {type(value).__name__}, which no JSON holds"
+    return _fault(value)
