@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urljoin
 
 import requests
@@ -164,7 +163,7 @@ class Transport:
         url = prepared.url or ""
         settings = self._session.merge_environment_settings(url, {}, True, None, None)
         timeouts = (deadline.allow(self._connect_timeout_s), deadline.allow())
-        # the session's own send would read the whole body of a redirect that is not followed
+        # the session's own send would keep cookies, and read the whole body of a redirect
         adapter = self._session.get_adapter(url)
         with deadline.applied():
             return adapter.send(
@@ -202,7 +201,6 @@ def _headers(auth: AuthBase, body: bytes | None) -> dict[str, str]:
 def _new_session() -> requests.Session:
     session = requests.Session()
     session.headers["User-Agent"] = "calrecords"
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
         session.mount(scheme, DeadlineAdapter())
     return session

@@ -73,6 +73,7 @@ class Reply:
     data: bytes = b""
     drip_s: float = 0.0
     drip_bytes: int = 1
+    at_once: int = 0
     then: str = "keep"
     hold: threading.Event = field(default_factory=threading.Event)
 
@@ -92,14 +93,26 @@ class Replies:
         return Replies.raw(status, page, content_type="text/html")
 
     @staticmethod
-    def raw(status, body=b"", *, length=True, then="keep", drip_s=0.0, drip_bytes=1, **headers):
+    def raw(
+        status,
+        body=b"",
+        *,
+        length=True,
+        then="keep",
+        drip_s=0.0,
+        drip_bytes=1,
+        drip_head=False,
+        **headers,
+    ):
         lines = [f"HTTP/1.1 {status} Said"]
         if length is not False:
             headers["content_length"] = len(body) if length is True else length
         else:
             then = "close"
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        return Reply("\r\n".join([*lines, "", ""]).encode() + body, drip_s, drip_bytes, then)
+        head = "\r\n".join([*lines, "", ""]).encode()
+        at_once = 0 if drip_head else len(head)
+        return Reply(head + body, drip_s, drip_bytes, at_once, then)
 
     @staticmethod
     def bytes(data, **manners):
@@ -199,7 +212,8 @@ class ScriptedServer:
             connection.sendall(reply.data)
             connection.settimeout(0.02)
             return
-        for start in range(0, len(reply.data), reply.drip_bytes):
+        connection.sendall(reply.data[: reply.at_once])
+        for start in range(reply.at_once, len(reply.data), reply.drip_bytes):
             connection.sendall(reply.data[start : start + reply.drip_bytes])
             if self._over.wait(reply.drip_s):
                 return
@@ -372,3 +386,22 @@ def no_proxy(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def slow_reader():
+    """Return the root of a server that reads what it is sent very slowly."""
+    over = threading.Event()
+
+    def read(listener):
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            while not over.wait(0.1) and connection.recv(1 << 16):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=read, args=(listener,))
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        over.set()
+        thread.join()

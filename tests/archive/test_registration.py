@@ -1,5 +1,7 @@
 """A version is registered exactly once, whatever happens to the request or its answer."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from calrecords.archive.models import parse_frame
@@ -79,6 +81,11 @@ def test_the_callers_key_tells_whose_version_is_there(
     assert frame.version_with(MD5).version_key == "key-2"
 
 
+REGISTERED = {
+    "id": 9,
+    "basename": "bias-a",
+    "version_set": [{"id": 1, "key": "key-1", "md5": MD5, "extension": ".fits"}],
+}
 UNKNOWN = {
     "500": lambda r: r.html(500),
     "502": lambda r: r.html(502),
@@ -96,7 +103,8 @@ UNKNOWN = {
     "201 without version": lambda r: r.json(
         201, {"id": 276, "basename": "bias-a", "version_set": []}
     ),
-    "202": lambda r: r.json(202, {}),
+    "200 of the frame": lambda r: r.json(200, REGISTERED),
+    "202 of the frame": lambda r: r.json(202, REGISTERED),
 }
 
 
@@ -319,6 +327,13 @@ class TestAtAWholeArchive:
             client.create_frame(
                 {**record, "basename": "bias-b"}, **{**VERSION, "version_key": "key-2"}
             )
+
+    def test_many_that_register_the_same_version_get_the_same_frame(self, archive, client, record):
+        with ThreadPoolExecutor(8) as pool:
+            calls = [pool.submit(client.create_frame, record, **VERSION) for _ in range(8)]
+            frames = {call.result() for call in calls}
+        assert len(frames) == 1
+        assert [v["md5"] for v in archive.versions()] == [MD5]
 
     def test_a_second_version_comes_in_front(self, archive, client, record):
         first = client.create_frame(record, **VERSION)

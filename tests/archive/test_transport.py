@@ -82,7 +82,9 @@ BROKEN = {
     "html server error": lambda r: r.html(500),
     "not json": lambda r: r.raw(200, b"hello"),
     "half json": lambda r: r.raw(200, b'{"id": 5, "base'),
-    "nan": lambda r: r.raw(200, b'{"id": NaN}'),
+    "nan": lambda r: r.raw(
+        200, b'{"id": 5, "basename": "a", "version_set": [], "exposure_time": NaN}'
+    ),
     "deep json": lambda r: r.raw(200, b"[" * 4000),
     "not unicode": lambda r: r.raw(200, b'{"id": "\xff"}'),
     "zipped": lambda r: r.raw(200, b"\x1f\x8b\x08\0\0", content_encoding="gzip"),
@@ -115,6 +117,13 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("length", [True, False])
+def test_an_answer_that_is_too_long_is_not_read(server, once, replies, length):
+    server.will(replies.raw(200, b" " * 5000 + b"{}", length=length))
+    with pytest.raises(ArchiveUnavailableError, match="more than 4096 bytes"):
+        once.frame(5)
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_answer_is_an_archive_that_cannot_be_used_now(server, once, replies, caplog, name):
     caplog.set_level(logging.INFO)
@@ -140,16 +149,29 @@ def test_a_page_in_place_of_an_answer_is_named(server, once, replies):
 
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_a_server_that_drips_is_stopped_at_the_total_deadline(server, once, replies, part):
-    answer = replies.json(200, {"id": 5, "basename": "a" * 500, "version_set": []})
-    answer.drip_s = 0.02
-    if part == "body":
-        head, _, body = answer.data.partition(b"\r\n\r\n")
-        answer.data = head[:17] + b"Content-Length: 5000\r\n\r\n" + body
-    server.will(answer)
+    in_head = part == "headers"
+    server.will(
+        replies.raw(200, b"x" * 500, drip_s=0.02, drip_head=in_head, x_pad="x" * 500 * in_head)
+    )
     start = time.monotonic()
     with pytest.raises(ArchiveUnavailableError, match=r"no whole answer within 0\.6 s"):
         once.frame(5)
     assert time.monotonic() - start < 2
+
+
+def test_a_server_that_reads_slowly_is_stopped_at_the_total_deadline(
+    slow_reader, make_client, record, at_once
+):
+    client = make_client(
+        slow_reader,
+        total_timeout_s=0.5,
+        retrying=at_once.copy(stop=stop_after_attempt(1)),
+    )
+    record["headers"] = {"HISTORY": "x" * 30_000_000}
+    start = time.monotonic()
+    with pytest.raises(ArchiveUnavailableError, match=r"POST .* within 0\.5 s"):
+        client.create_frame(record, version_key="k", md5="a" * 32, extension=".fits")
+    assert time.monotonic() - start < 4
 
 
 def test_a_connection_keeps_its_patience_for_the_next_request(server, make_client, replies):
@@ -301,10 +323,11 @@ def test_a_proxy_that_is_down_is_named_without_its_password(make_server, make_cl
 
 
 def test_no_cookie_is_kept(server, client, replies):
-    server.will(replies.json(200, "ok", set_cookie="sessionid=abc; Path=/"))
+    moved = replies.raw(302, location="/health/", set_cookie="sessionid=abc; Path=/")
+    server.will(moved, replies.json(200, "ok", set_cookie="sessionid=abc; Path=/"))
     client.health()
     client.health()
-    assert "cookie" not in server.seen[1].headers
+    assert [s.headers.get("cookie") for s in server.seen] == [None] * 3
 
 
 def test_one_connection_serves_many_requests(server, client, replies):
