@@ -1,0 +1,209 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calrecords.cli import exit_codes
+from calrecords.cli.app import calrecords
+from calrecords.workflows.results import IngestStep
+
+README = Path(__file__).parents[2] / "README.md"
+GROUPS = {"db": ["upgrade", "downgrade", "current", "check"], "config": ["show"]}
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def commands():
+    for verb in calrecords.list_commands(None):
+        yield [verb]
+        yield from ([verb, part] for part in GROUPS.get(verb, []))
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_every_verb_has_help_that_says_what_exit_codes_mean(words, run):
+    done = run(*words, "--help")
+    assert done.code == exit_codes.OK
+    assert done.out.startswith(f"Usage: calrecords {' '.join(words)}")
+    assert "Exit codes: 0 done" in done.out or len(words) == 2
+
+
+def test_every_verb_is_in_the_readme():
+    text = README.read_text()
+    missing = [verb for verb in calrecords.list_commands(None) if f"calrecords {verb}" not in text]
+    assert missing == []
+
+
+def test_an_unknown_verb_is_wrong_usage(run):
+    done = run("injest")
+    assert (done.code, "injest" in done.err) == (exit_codes.USAGE, True)
+
+
+def test_a_frame_goes_in_and_comes_out(run, archive, make_frame, tmp_path):
+    bias, dark = make_frame(obstype="BIAS"), make_frame(obstype="DARK", exposure_time=300.0)
+    done = run("ingest", "--master", bias, dark)
+    assert (done.code, done.err) == (exit_codes.OK, "")
+    assert done.out.splitlines() == [
+        f"{bias}: ingested, frame ID 1",
+        f"{dark}: ingested, frame ID 2",
+    ]
+    again = run("ingest", "--master", bias, "--json")
+    [result] = again.json
+    assert (result["outcome"], result["frame_id"], result["error"]) == ("already there", 1, None)
+    assert result["frame"]["binning"] == "2x2"
+
+    rows = run("query", "--obstype", "dark", "--json").json
+    assert [(row["frame_id"], row["filename"], row["exposure_time"]) for row in rows] == [
+        (2, dark.name, 300.0)
+    ]
+    listed = run("query", "--start", "2020-01-01", "--end", "2030-01-01").out.splitlines()
+    assert [line.split()[1] for line in listed[2:]] == [bias.name, dark.name] or [
+        line.split()[1] for line in listed[2:]
+    ] == [dark.name, bias.name]
+
+    shown = run("show", "1", "--json").json
+    assert (shown["filename"], shown["is_master"]) == (bias.name, True)
+    assert shown == run("show", bias.name, "--json").json
+    assert [one["version"] for one in run("show", "1", "--versions", "--json").json] == [
+        shown["version"]
+    ]
+    assert shown["version"]["md5"] in run("show", "1").out
+
+    fetched = run("fetch", "1", dark.name, "--output", tmp_path / "out")
+    paths = [Path(line) for line in fetched.out.splitlines()]
+    assert [path.read_bytes() for path in paths] == [bias.read_bytes(), dark.read_bytes()]
+    assert [path.parent for path in paths] == [tmp_path / "out"] * 2
+    assert run("fetch", "1", "--from", "archive", "--json").json[0]["error"] is None
+
+
+def test_one_bad_file_does_not_keep_the_others_from_their_outcome(run, archive, make_frame):
+    good = make_frame()
+    done = run("ingest", "--master", "nowhere.fits", good, "--json")
+    assert done.code == exit_codes.NOT_FOUND
+    assert [(Path(r["path"]).name, r["outcome"]) for r in done.json] == [
+        ("nowhere.fits", "failed"),
+        (good.name, "ingested"),
+    ]
+    assert done.json[0]["error"]["error"] == "DataFileNotFoundError"
+
+
+def test_a_killed_ingestion_is_finished_by_resume(run, archive, make_frame, environment, tmp_path):
+    path = make_frame()
+    script = (
+        "import os, signal, sys, calrecords\n"
+        "def die(step):\n"
+        f"    if step == {str(IngestStep.REGISTERED)!r}: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "calrecords.connect(on_step=die).ingest(sys.argv[1], is_master=True)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", script, str(path)], cwd=tmp_path, env=environment, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert run("query", "--json").json == []
+    [result] = run("resume", "--json").json
+    assert (result["outcome"], result["frame_id"]) == ("ingested", 1)
+    assert run("resume").out == "nothing to resume\n"
+    assert [row["frame_id"] for row in run("query", "--json").json] == [1]
+
+
+def test_a_registered_mask_needs_no_archive(run, make_frame):
+    mask = make_frame(obstype="BPM")
+    done = run("register", "--master", mask)
+    assert (done.code, done.out) == (exit_codes.OK, f"{mask}: registered\n")
+    assert run("query", "--json").json[0]["frame_id"] is None
+    assert Path(run("fetch", mask.name).out.strip()).read_bytes() == mask.read_bytes()
+
+
+@pytest.mark.parametrize("verb", ["show", "fetch"])
+def test_what_is_not_recorded_is_not_found(verb, run):
+    done = run(verb, "4711")
+    assert (done.code, "4711" in done.err) == (exit_codes.NOT_FOUND, True)
+    as_json = run(verb, "4711", "--json")
+    assert as_json.code == exit_codes.NOT_FOUND
+    assert "RecordNotFoundError" in json.dumps(as_json.json)
+
+
+def test_metadata_overrules_the_header(run, archive, make_frame):
+    path = make_frame()
+    assert run("ingest", path, "--metadata", "FILTER=rp").code == exit_codes.OK
+    assert run("query", "--filter", "rp", "--json").json[0]["filename"] == path.name
+    assert run("ingest", path, "--metadata", "FILTER").code == exit_codes.USAGE
+
+
+def test_the_schema_goes_up_and_down(run, environment):
+    place = Path(environment["CALRECORDS_DB_URL"])
+    assert run("db", "check").code == exit_codes.CONFIGURATION
+    assert run("db", "current", "--json").json["revision"] is None
+    assert not place.exists()
+    assert run("db", "upgrade", "--json").json["revision"] == "0001"
+    assert run("db", "check").code == exit_codes.OK
+    assert run("db", "downgrade", "base", "--yes", "--json").json["revision"] is None
+    assert run("query").code == exit_codes.CONFIGURATION
+    assert run("db", "downgrade", "9999", "--yes").code == exit_codes.CONFIGURATION
+
+
+def test_settings_are_shown_with_their_source_and_secrets_masked(run, tmp_path):
+    (tmp_path / "calrecords.toml").write_text('bucket = "frames"\n')
+    token = "0123456789abcdef" * 2
+    rows = {row["variable"]: row for row in run("config", "show", "--json", AUTH_TOKEN=token).json}
+    assert (rows["BUCKET"]["value"], rows["BUCKET"]["source"]) == (
+        "frames",
+        str(tmp_path / "calrecords.toml"),
+    )
+    assert (rows["AUTH_TOKEN"]["value"], rows["AUTH_TOKEN"]["source"]) == (
+        "********",
+        "environment AUTH_TOKEN",
+    )
+    assert token not in run("config", "show", AUTH_TOKEN=token).out
+
+
+def test_the_doctor_finds_a_healthy_place_healthy(run, archive, tmp_path):
+    run("db", "upgrade")
+    done = run("doctor", "--json")
+    assert done.code == exit_codes.OK
+    assert {f["subject"]: f["health"] for f in done.json} == {
+        "settings": "ok",
+        "data files": "ok",
+        "records": "ok",
+        "SQLite": "ok",
+        "file store": "ok",
+        "archive": "ok",
+        "cache": "ok",
+    }
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
+def test_the_doctor_says_what_is_wrong(run, archive, tmp_path):
+    (tmp_path / "file").touch()
+    done = run(
+        "doctor",
+        "--json",
+        AUTH_TOKEN="0" * 40,
+        FILESYSTEM_STORAGE_ROOT_DIR=str(tmp_path / "file" / "store"),
+        CALRECORDS_CACHE_DIR=str(tmp_path / "file" / "cache"),
+    )
+    assert done.code == exit_codes.FAILED
+    assert {f["subject"] for f in done.json if f["health"] == "failure"} == {
+        "file store",
+        "archive",
+        "cache",
+    }
+
+
+def test_the_demo_runs_the_main_job_and_leaves_nothing(run, tmp_path):
+    before = names_in(tmp_path)
+    done = run("demo", "--json")
+    assert done.code == exit_codes.OK
+    assert {row["checksum_equal"] for row in done.json} == {True}
+    assert {(row["outcome"], row["again"]) for row in done.json} == {("ingested", "already there")}
+    assert names_in(tmp_path) == before
+
+
+def test_the_demo_can_be_kept_and_run_again(run, tmp_path):
+    for _ in range(2):
+        assert run("demo", "--keep", "kept").code == exit_codes.OK
+    assert names_in(tmp_path / "kept") == ["cache", "frames", "records.sqlite", "store"]
