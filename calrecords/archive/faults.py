@@ -69,6 +69,12 @@ def _failure(error: BaseException, call: str, deadline: Deadline) -> CalRecordsE
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
         msg = f"{call}: the server's certificate is not trusted; REQUESTS_CA_BUNDLE names others"
         return ConfigurationError(msg)
+    if type(error) is OSError and error.errno is None:
+        # how requests says that a file of certificates is missing, before it sends anything
+        msg = (
+            f"{call}: REQUESTS_CA_BUNDLE names no file or folder of certificates; nothing was sent"
+        )
+        return ConfigurationError(msg)
     if isinstance(error, _BAD_ADDRESS):
         msg = f"{call}: the address, or that of the proxy in the environment, cannot be used"
         return ArchiveRefusedError(msg)

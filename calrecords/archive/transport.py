@@ -85,12 +85,15 @@ class Transport:
         ArchiveRefusedError
             If a redirect leads where it must not be followed.
         ConfigurationError
-            If the server's certificate is not trusted.
+            If the server's certificate is not trusted, or those to trust cannot be read.
         """
         url = self.root + path
         call = f"{method} {url}"
         with self._open(method, url, self._auth, params=params, body=body) as file:
-            whole = self._without_token(self._read_capped(file))
+            whole = self._read_capped(file)
+            if self._token and file.status >= 400:
+                # a server may repeat the token in its complaint, which is quoted in errors
+                whole = whole.replace(self._token.encode(), b"(the token)")
             return Answer(call, file.status, file.headers, whole)
 
     @contextmanager
@@ -174,9 +177,6 @@ class Transport:
                 cert=settings["cert"],
                 proxies=dict(settings["proxies"] or {}),
             )
-
-    def _without_token(self, body: bytes) -> bytes:
-        return body.replace(self._token.encode(), b"(the token)") if self._token else body
 
     def _read_capped(self, file: OpenFile) -> bytes:
         parts: list[bytes] = []

@@ -141,6 +141,11 @@ def test_a_token_that_the_server_repeats_is_not_in_the_message(server, once, rep
     assert token not in str(caught.value)
 
 
+def test_an_odd_token_does_not_change_what_is_read(server, make_client, replies, frame_row):
+    server.will(replies.json(200, frame_row(5)))
+    assert make_client(server.root, "bias").frame(5).basename == "bias-a"
+
+
 def test_a_page_in_place_of_an_answer_is_named(server, once, replies):
     server.will(replies.html(200))
     with pytest.raises(ArchiveUnavailableError, match="login page"):
@@ -361,6 +366,15 @@ def test_a_certificate_that_is_not_trusted_is_a_matter_of_settings(tls_server, m
     with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
         make_client(server.root).health()
     assert server.seen == []
+
+
+def test_certificates_that_are_not_there_are_a_matter_of_settings(
+    tls_server, make_client, monkeypatch
+):
+    server, certificate = tls_server
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate) + ".gone")
+    with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
+        make_client(server.root).health()
 
 
 def test_the_environment_names_certificates_to_trust(
