@@ -177,11 +177,19 @@ class Ingester:
             with claim.kept():
                 return _Steps(claim, self._database, self._store, archive, self._on_step).run()
         except CalRecordsError as error:
-            claim.fail(error)
+            _note(lambda: claim.fail(error))
             raise
         except BaseException:
-            claim.release()
+            _note(claim.release)
             raise
+
+
+def _note(write_down: Callable[[], None]) -> None:
+    """Write down how it ended; where that fails too, the lease ends by itself."""
+    try:
+        write_down()
+    except CalRecordsError as error:
+        log.warning("the journal could not be told how an ingestion ended: %s", error)
 
 
 def _place(data_file: DataFile) -> str:
