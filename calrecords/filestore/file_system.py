@@ -151,8 +151,10 @@ class FileSystemStore(FileStore):
                     sync_directory(files.published.parent)
                     return
                 with suppress(FileNotFoundError):  # another process tidied up: begin again
-                    make_directories(files.published.parent)
+                    changed = make_directories(files.published.parent)
                     files.publish(version)
+                    for folder in changed:
+                        sync_directory(folder)
                     return
         msg = f"the file store cannot publish {files.published}: a file vanishes; try again"
         raise FileStoreUnavailableError(msg)

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 PART_SUFFIX = ".part"
 LINK_SUFFIX = ".link"
-ATTEMPTS = 20
+ATTEMPTS = 50
 """How often to begin again when another process removes a folder or a name meanwhile."""
 PAUSE_S = 0.002
 """How much longer each time to wait before that, in seconds."""
@@ -90,15 +90,19 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def make_directories(directory: Path) -> None:
-    """Make a folder and those above it, durably, if they are not there."""
+def make_directories(directory: Path) -> list[Path]:
+    """Make a folder and those above it, and return the folders that were changed by it.
+
+    They are to be made durable with `sync_directory`, once there is something in the new
+    folder: until then another process may remove it again.
+    """
     missing = []
     while not directory.is_dir():
         missing.append(directory)
         directory = directory.parent
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
-        sync_directory(folder.parent)
+    return [folder.parent for folder in missing]
 
 
 def remove_empty_directories(directory: Path, *, below: Path) -> None:
@@ -116,22 +120,23 @@ def remove_strays(directory: Path) -> None:
     except OSError:
         return
     for path in paths:
-        with suppress(OSError):  # a store that we may only read keeps its strays
-            if path.suffix == LINK_SUFFIX or (path.suffix == PART_SUFFIX and _is_stray(path)):
+        with suppress(OSError):  # it lives, or is gone, or we may only read this store
+            if path.suffix == LINK_SUFFIX:
                 path.unlink()
-                logger.info("removed %s, which a killed process left behind", path)
+            elif path.suffix == PART_SUFFIX:
+                _remove_unless_locked(path)
 
 
-def _is_stray(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+def _remove_unless_locked(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        # A shared lock, because over NFS an exclusive one needs a file open for writing.
+        # A shared lock, because over NFS an exclusive one needs a file open for writing. It
+        # is held until the name is gone, so that a writer who waits for it sees that.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        path.unlink()
+        logger.info("removed %s, which a killed process left behind", path)
     finally:
         os.close(descriptor)
-    return True
 
 
 class PartFile:
@@ -160,8 +165,10 @@ class PartFile:
                 # file for a stray in the moment before it is locked.
                 time.sleep(PAUSE_S * attempt)
                 with suppress(FileNotFoundError):
-                    make_directories(self._directory)
+                    changed = make_directories(self._directory)
                     if self._create():
+                        for folder in changed:
+                            sync_directory(folder)
                         return self
         msg = f"the file store cannot write into {self._directory}: it vanishes; try again"
         raise FileStoreUnavailableError(msg)
@@ -172,7 +179,7 @@ class PartFile:
         # Nobody but this descriptor writes to a version, which may have several names.
         self._descriptor = os.open(self._path, flags, 0o444)
         with suppress(OSError):  # where locks are missing, strays stay and nobody is harmed
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         if self._path.exists():
             return True
         self._close()

@@ -112,7 +112,7 @@ def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecords
 
 def _of_answer(error: boto.ClientError, doing: str, bucket: str) -> CalRecordsError:
     answer: Any = error.response
-    code = str(answer.get("Error", {}).get("Code", "")) or "no code"
+    code = str(answer.get("Error", {}).get("Code") or "no code")[:64]
     metadata = answer.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode") or 0)
     what = f"the S3 file store cannot {doing} (bucket {bucket}): {code}, HTTP status {status}"

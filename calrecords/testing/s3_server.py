@@ -112,8 +112,7 @@ class LoopbackS3:
         for client in self._clients:
             client.close()
         self._clients.clear()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.shutdown()  # werkzeug closes the socket then
         if self._thread is not None:
             self._thread.join()
         self.endpoint_url = ""
@@ -210,7 +209,8 @@ def _make_server() -> Any:
         def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, RUF100
             logger.debug(message, *args)
 
-    # moto's own ThreadedMotoServer leaves its socket open and lets werkzeug set up logging.
+    # moto's own ThreadedMotoServer lets werkzeug set up logging, and waits for ever where
+    # the port cannot be had.
     return make_server(
         "127.0.0.1",
         0,

@@ -202,6 +202,7 @@ class LyingS3:
     url: str = ""
     answers: dict = field(default_factory=dict)
     requests: list = field(default_factory=list)
+    headers: dict = field(default_factory=dict)
     bodies: dict = field(default_factory=dict)
 
     def store(self, **settings):
@@ -250,6 +251,7 @@ def served(liar):
             url = urlsplit(self.path)
             operation = operation_of(self.command, url)
             liar.requests.append(operation)
+            liar.headers[operation] = {k.lower(): v for k, v in self.headers.items()}
             left = int(self.headers.get("Content-Length", 0))
             digest = hashlib.sha256()
             while left:

@@ -350,6 +350,12 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing(tmp_path, files_below):
     assert files_below(tmp_path) == []
 
 
+def test_a_put_that_fails_leaves_no_folder(folder_store, put):
+    with pytest.raises(ChecksumMismatchError):
+        folder_store.put(KEY, io.BytesIO(FIRST), put.digest_of(SECOND))
+    assert list(folder_store.root.iterdir()) == []
+
+
 def test_a_url_is_the_key_below_the_base(tmp_path):
     stored = StoredFile("a/b+c.fits", "0" * 32)
     for base in ("http://files.example/data", "http://files.example/data/"):

@@ -59,7 +59,9 @@ def test_a_stray_may_be_a_trap_and_is_not_followed(tmp_path, files_below):
     precious = tmp_path / "precious"
     precious.write_bytes(b"abc")
     (tmp_path / "away.part").symlink_to(precious)
+    os.mkfifo(tmp_path / "pipe.part")
     remove_strays(tmp_path)
+    assert files_below(tmp_path) == ["away.part", "loop.part", "precious"]
     assert precious.read_bytes() == b"abc"
 
 

@@ -197,6 +197,7 @@ def test_believes_a_store_that_confirms_the_checksum(liar, put):
     assert put(liar.store(), KEY, FIRST) == STORED
     assert liar.requests == ["HEAD bucket", "versioning", "versions", "PUT"]
     assert liar.bodies["PUT"] == STORED.sha256
+    assert liar.headers["PUT"]["x-amz-checksum-sha256"] == SHA256, "so S3 itself verifies it"
 
 
 LIES = {
@@ -211,6 +212,11 @@ LIES = {
     "other bytes": (
         truthful_put(),
         (200, {"ETag": '"opaque-1"'}, FIRST),
+        (200, {}, b"x" + FIRST[1:]),
+    ),
+    "other bytes, our own metadata repeated": (
+        truthful_put(),
+        (200, {"ETag": '"opaque-1"', "x-amz-meta-sha256": STORED.sha256}, FIRST),
         (200, {}, b"x" + FIRST[1:]),
     ),
 }
@@ -436,16 +442,48 @@ def test_stat_tells_what_the_store_knows(liar):
     )
 
 
-def test_a_version_that_vanishes_after_it_was_listed_is_not_found(liar, put):
-    liar.answers["versions"] = (
-        200,
-        {},
-        f"<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>{KEY}</Key>"
+def listed(key):
+    page = (
+        f"<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>{key}</Key>"
         f"<VersionId>{VERSION}</VersionId><Size>{len(FIRST)}</Size></Version>"
-        "</ListVersionsResult>".encode(),
+        "</ListVersionsResult>"
     )
-    liar.answers["HEAD"] = (404, {}, b"")
+    return 200, {}, page.encode()
+
+
+def test_a_version_that_vanishes_after_it_was_listed_is_not_found(liar, put):
+    liar.answers = {"versions": listed(KEY), "HEAD": (404, {}, b"")}
     assert liar.store().find(KEY, put.digest_of(FIRST)) is None
+
+
+def test_a_version_of_a_longer_key_is_not_even_looked_at(liar, put):
+    liar.answers["versions"] = listed(KEY + ".fz")
+    assert liar.store().find(KEY, put.digest_of(FIRST)) is None
+    assert liar.requests == ["versions"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({"ETag": '"x-3"', "x-amz-checksum-sha256": SHA256}, True),
+        ({"ETag": f'"{MD5}"', "x-amz-checksum-sha256": WRONG_SHA256}, False),
+        ({"ETag": f'"{MD5}"'}, True),
+        ({"ETag": '"' + "0" * 32 + '"', "x-amz-meta-sha256": STORED.sha256}, False),
+        (
+            {
+                "ETag": '"x-3"',
+                "x-amz-checksum-sha256": SHA256 + "-3",
+                "x-amz-meta-sha256": STORED.sha256,
+            },
+            True,
+        ),
+        ({"ETag": '"x-3"', "x-amz-meta-sha256": "0" * 64}, False),
+        ({"ETag": '"x-3"'}, False),
+    ],
+)
+def test_what_counts_as_the_same_content_when_looking_for_it(liar, put, headers, found):
+    liar.answers = {"versions": listed(KEY), "HEAD": (200, headers, FIRST)}
+    assert liar.store().find(KEY, put.digest_of(FIRST)) == (STORED if found else None)
 
 
 def test_says_what_it_is_without_secrets(liar):
