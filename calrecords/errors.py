@@ -129,15 +129,32 @@ class ArchiveRefusedError(ArchiveError, DoNotRetryError):
         What was refused, and what to do.
     status : int, optional
         The HTTP status of the answer.
+    nothing_taken : bool
+        Whether it is certain that the archive does not refer to the version that was sent.
     """
 
-    def __init__(self, message: str = "", *, status: int | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, status: int | None = None, nothing_taken: bool = False
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.nothing_taken = nothing_taken
 
 
 class VersionExistsError(ArchiveError, NonFatalDoNotRetryError):
-    """The Science Archive already holds a version with this checksum or key."""
+    """The Science Archive already holds a version with this checksum or key.
+
+    Parameters
+    ----------
+    message : str
+        Which version, and under which name.
+    nothing_taken : bool
+        Whether it is certain that the archive does not refer to the version that was sent.
+    """
+
+    def __init__(self, message: str = "", *, nothing_taken: bool = False) -> None:
+        super().__init__(message)
+        self.nothing_taken = nothing_taken
 
 
 class FrameNotFoundError(ArchiveError, DoNotRetryError, LookupError):

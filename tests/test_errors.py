@@ -80,7 +80,10 @@ def test_an_error_pickles_with_its_message(cls):
 @pytest.mark.parametrize(
     ("cls", "attributes"),
     [(cls, {"retry_after_s": 12.5}) for cls in CLASSES if issubclass(cls, errors.TransientError)]
-    + [(errors.ArchiveRefusedError, {"status": 400})],
+    + [
+        (errors.ArchiveRefusedError, {"status": 400, "nothing_taken": True}),
+        (errors.VersionExistsError, {"nothing_taken": True}),
+    ],
 )
 def test_an_error_pickles_with_its_attributes(cls, attributes):
     error = cls(MESSAGE, **attributes)

@@ -100,6 +100,12 @@ class Answer:
         return "detail" in self.complaints
 
     @property
+    def is_certain_refusal(self) -> bool:
+        """Whether nothing of what was sent can be in the archive, now or from before."""
+        texts = [text for texts in self.complaints.values() for text in texts]
+        return 400 <= self.status < 500 and not any(_EXISTS in text for text in texts)
+
+    @property
     def existing(self) -> frozenset[str]:
         """Which of ``key`` and ``md5`` a refused version shares with one in the archive.
 

@@ -237,7 +237,7 @@ class ArchiveClient:
         try:
             return self._repeat(registration.attempt)
         except NotShownError as error:
-            failure = VersionExistsError(str(error))
+            failure = VersionExistsError(str(error), nothing_taken=error.nothing_taken)
         raise failure
 
     def download(self, frame: ArchiveFrame, md5: str, sink: BinaryIO) -> ContentDigest:

@@ -8,6 +8,7 @@ a checksum that it knows, which makes the POST itself the reliable check for dup
 from __future__ import annotations
 
 import logging
+from typing import NoReturn
 
 from calrecords.archive.answers import Answer, raise_for
 from calrecords.archive.lookups import (
@@ -35,7 +36,18 @@ class NotShownError(ArchiveUnavailableError):
     """The archive refused a checksum that it knows, and does not show whose it is.
 
     A replica may lag behind; if it stays so, another basename has the same bytes.
+
+    Parameters
+    ----------
+    message : str
+        Which checksum.
+    nothing_taken : bool
+        Whether it is certain that the archive does not refer to the version that was sent.
     """
+
+    def __init__(self, message: str = "", *, nothing_taken: bool = False) -> None:
+        super().__init__(message)
+        self.nothing_taken = nothing_taken
 
 
 class Registration:
@@ -86,11 +98,18 @@ class Registration:
             elif answer.status == 201:
                 return self._registered(answer)
             else:
-                raise_for(answer, right=TO_POST)
+                self._raise_refusal(answer)
         except TransientError:
             self._is_unknown = True
             raise
         return self._existing(answer)
+
+    def _raise_refusal(self, answer: Answer) -> NoReturn:
+        try:
+            raise_for(answer, right=TO_POST)
+        except ArchiveRefusedError as error:
+            error.nothing_taken = answer.is_certain_refusal and not self._is_unknown
+            raise
 
     def _registered(self, answer: Answer) -> ArchiveFrame:
         frame = parsed(answer, parse_frame)
@@ -112,9 +131,9 @@ class Registration:
                 "other bytes; do two file stores feed one archive?"
             )
             raise ArchiveRefusedError(msg, status=refusal.status)
-        raise self._not_shown()
+        raise self._not_shown(refusal)
 
-    def _not_shown(self) -> ArchiveError:
+    def _not_shown(self, refusal: Answer) -> ArchiveError:
         other = self._listed_basename()
         if other == self._basename:
             msg = f"{self._basename}: the archive has taken this version but does not show it yet"
@@ -122,11 +141,13 @@ class Registration:
         if other is None:
             return NotShownError(
                 f"{self._basename}: the archive says that it holds this md5 ({self._md5}), but "
-                "shows it under no frame of this basename: another basename has the same bytes"
+                "shows it under no frame of this basename: another basename has the same bytes",
+                nothing_taken="key" not in refusal.existing,
             )
         return VersionExistsError(
             f"{self._basename}: the archive holds the same bytes (md5 {self._md5}) under another "
-            f"basename, {other}"
+            f"basename, {other}",
+            nothing_taken="key" not in refusal.existing or self._version_key == self._md5,
         )
 
     def _listed_basename(self) -> str | None:

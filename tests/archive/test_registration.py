@@ -250,6 +250,49 @@ def test_a_refusal_keeps_the_archives_words(
     assert token not in str(caught.value)
 
 
+FORBIDDEN = {"detail": "You do not have permission to perform this action."}
+BAD_FIELD = {"area": ["This field is required."]}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "nothing_taken"),
+    [
+        (400, BAD_FIELD, True),
+        (403, FORBIDDEN, True),
+        (400, {**BAD_FIELD, **MD5_EXISTS}, False),
+        (400, KEY_EXISTS, False),
+        (301, {}, False),
+    ],
+)
+def test_says_whether_the_archive_can_refer_to_what_was_sent(
+    server, client, replies, record, nothing, status, body, nothing_taken
+):
+    server.will(replies.json(status, body), nothing)
+    with pytest.raises(ArchiveRefusedError) as caught:
+        client.create_frame(record, **VERSION)
+    assert caught.value.nothing_taken is nothing_taken
+
+
+def test_after_an_unknown_answer_no_refusal_is_certain(server, client, replies, record, nothing):
+    server.will(replies.html(500), nothing, replies.json(403, FORBIDDEN))
+    with pytest.raises(ArchiveRefusedError) as caught:
+        client.create_frame(record, **VERSION)
+    assert caught.value.nothing_taken is False
+
+
+@pytest.mark.parametrize(("body", "nothing_taken"), [(MD5_EXISTS, True), (BOTH_EXIST, False)])
+def test_a_hidden_version_with_our_key_may_be_ours(
+    server, client, replies, record, nothing, body, nothing_taken
+):
+    server.will(
+        replies.json(400, body),
+        lambda seen: replies.json(403, FORBIDDEN) if "versions" in seen.path else nothing,
+    )
+    with pytest.raises(VersionExistsError) as caught:
+        client.create_frame(record, **VERSION)
+    assert caught.value.nothing_taken is nothing_taken
+
+
 def test_a_known_checksum_does_not_hide_another_refusal(server, client, replies, record):
     server.will(replies.json(400, {**MD5_EXISTS, "area": ["This field is required."]}))
     with pytest.raises(ArchiveRefusedError, match="area: This field is required"):
