@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ from calrecords.archive import ArchiveClient, ArchiveFrame
 from calrecords.datafiles import DataFile, check_archivable
 from calrecords.datafiles.regular_files import open_regular_file
 from calrecords.errors import (
+    ArchiveRefusedError,
     ArchiveUnavailableError,
     CalRecordsError,
     ChecksumMismatchError,
     ConfigurationError,
     DataFileNotFoundError,
     DuplicateRecordError,
-    PermanentError,
     RecordNotFoundError,
     RecordsUnavailableError,
+    VersionExistsError,
 )
 from calrecords.filestore import FileStore
 from calrecords.frames import CalibrationFrame, Ingestion, StoredFile, digest_stream
@@ -177,17 +179,20 @@ class Ingester:
             with claim.kept():
                 return _Steps(claim, self._database, self._store, archive, self._on_step).run()
         except CalRecordsError as error:
-            _note(lambda: claim.fail(error))
+            with _noting():
+                claim.fail(error)
             raise
         except BaseException:
-            _note(claim.release)
+            with _noting():
+                claim.release()
             raise
 
 
-def _note(write_down: Callable[[], None]) -> None:
+@contextmanager
+def _noting() -> Iterator[None]:
     """Write down how it ended; where that fails too, the lease ends by itself."""
     try:
-        write_down()
+        yield
     except CalRecordsError as error:
         log.warning("the journal could not be told how an ingestion ended: %s", error)
 
@@ -214,6 +219,8 @@ class _Steps:
         self._reached = reached
         self._outcome = IngestOutcome.REGISTERED if archive is None else IngestOutcome.INGESTED
         self._stored: StoredFile | None = None
+        begun = claim.ingestion
+        self._is_first = begun.state is IngestionState.INTENDED and begun.version_key is None
 
     @property
     def _now(self) -> Ingestion:
@@ -272,8 +279,11 @@ class _Steps:
                 md5=now.digest.md5,
                 extension=now.extension,
             )
-        except PermanentError:
-            self._withdraw(version_key)
+        except (ArchiveRefusedError, VersionExistsError) as error:
+            if error.nothing_taken and self._is_first:
+                self._claim.advance(IngestionState.INTENDED)
+                if self._withdraw(version_key):
+                    self._claim.advance(IngestionState.INTENDED, version_key=None)
             raise
         if len(frame.versions) > 1 and self._outcome is IngestOutcome.INGESTED:
             self._outcome = IngestOutcome.NEW_VERSION
@@ -326,8 +336,8 @@ class _Steps:
         held = self._store.find(self._now.key, self._now.digest)
         return held if held is not None and held.version_key == self._now.version_key else None
 
-    def _withdraw(self, version_key: str) -> None:
-        """Take back bytes that the archive will never refer to; what fails is left to audits."""
+    def _withdraw(self, version_key: str) -> bool:
+        """Take back bytes that the archive will never refer to; say whether they are gone."""
         now = self._now
         digest = now.digest
         ours = StoredFile(now.key, version_key, digest.md5, digest.sha256, digest.size)
@@ -335,6 +345,8 @@ class _Steps:
             self._store.delete(ours)
         except CalRecordsError as error:
             log.warning("%s: unreferenced bytes stay in the file store: %s", now.key, error)
+            return False
+        return True
 
 
 def _demand_same_frame(now: Ingestion, frame: ArchiveFrame) -> None:
