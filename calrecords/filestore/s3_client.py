@@ -29,7 +29,7 @@ def make_s3_client(
     endpoint_url : str, optional
         Root of another store than Amazon's.
     region : str, optional
-        By default what boto3 finds in its own settings.
+        By default, and where it is empty, what boto3 finds in its own settings.
     addressing_style : {"virtual", "path", "auto"}, optional
         Whether the bucket is part of the host name or of the path.
     signature_version : str, optional
@@ -69,7 +69,7 @@ def make_s3_client(
         return boto3.session.Session().client(
             "s3",
             endpoint_url=endpoint_url,
-            region_name=region,
+            region_name=region or None,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             config=config,

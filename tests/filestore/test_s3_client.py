@@ -27,6 +27,12 @@ def test_every_setting_reaches_the_client():
     client.close()
 
 
+def test_an_empty_region_is_none_that_was_set():
+    client = make_s3_client(region="")
+    assert client.meta.region_name == "us-west-2"  # AWS_DEFAULT_REGION, which boto3 reads
+    client.close()
+
+
 def test_bytes_sent_without_tls_are_signed():
     client = make_s3_client(endpoint_url="http://127.0.0.1:1")
     assert client.meta.config.s3 == {"addressing_style": "virtual"}
