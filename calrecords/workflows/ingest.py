@@ -26,6 +26,7 @@ from calrecords.errors import (
     DuplicateRecordError,
     RecordNotFoundError,
     RecordsUnavailableError,
+    StoredFileNotFoundError,
     VersionExistsError,
 )
 from calrecords.filestore import FileStore
@@ -333,18 +334,22 @@ class _Steps:
 
     def _held(self) -> StoredFile | None:
         """Return what our store has of the version that the archive names, if anything."""
-        held = self._store.find(self._now.key, self._now.digest)
-        return held if held is not None and held.version_key == self._now.version_key else None
+        try:
+            return self._store.stat(self._version(str(self._now.version_key)))
+        except StoredFileNotFoundError:
+            return None
+
+    def _version(self, version_key: str) -> StoredFile:
+        digest = self._now.digest
+        return StoredFile(self._now.key, version_key, digest.md5, digest.sha256, digest.size)
 
     def _withdraw(self, version_key: str) -> bool:
         """Take back bytes that the archive will never refer to; say whether they are gone."""
-        now = self._now
-        digest = now.digest
-        ours = StoredFile(now.key, version_key, digest.md5, digest.sha256, digest.size)
         try:
-            self._store.delete(ours)
+            self._store.delete(self._version(version_key))
         except CalRecordsError as error:
-            log.warning("%s: unreferenced bytes stay in the file store: %s", now.key, error)
+            key = self._now.key
+            log.warning("%s: unreferenced bytes stay in the file store: %s", key, error)
             return False
         return True
 
