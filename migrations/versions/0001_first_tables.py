@@ -67,7 +67,7 @@ def _identity() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         _text("root"),
         _time("recorded_at"),
-        sa.CheckConstraint("id = 1", name="ck_archives_only_one"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_archives_only_one")),
     )
     _create("sites", _id(), _text("code"), _unique("sites", "code"))
     _create(
@@ -200,7 +200,7 @@ def _provenance() -> None:
         _time("withdrawn_at", null=True),
         sa.CheckConstraint(
             "target_basename IS NOT NULL OR instrument_id IS NOT NULL",
-            name="ck_overrides_has_subject",
+            name=op.f("ck_overrides_has_subject"),
         ),
         _refers("overrides", "version_id", "frame_versions"),
         _refers("overrides", "instrument_id", "instruments"),
