@@ -40,8 +40,12 @@ _BAD_LOGIN_SAYS = (
     "sslmode",
     "invalid connection option",
     "invalid integer value",
+    "bad value for",
 )
 """A server that turns a login away gives no code with it, only text."""
+
+_BAD_VALUE = frozenset({"22", "54"})
+_BAD_VALUE_SAYS = ("cannot adapt type", "Error binding parameter")
 
 
 @contextmanager
@@ -109,9 +113,15 @@ def _refusal(error: exc.DBAPIError, code: str, reason: str, place: str) -> CalRe
         return RecordsRefusedError(msg)
     if code in _BAD_LOGIN or (not code and any(said in reason for said in _BAD_LOGIN_SAYS)):
         return ConfigurationError(f"cannot open {place}: {reason}; change CALRECORDS_DB_URL")
-    if code[:2] in {"22", "54"} or isinstance(error, exc.DataError) or code == "SQLITE_TOOBIG":
+    if (
+        isinstance(error, exc.DataError)
+        or code[:2] in _BAD_VALUE
+        or code == "SQLITE_TOOBIG"
+        or reason.startswith(_BAD_VALUE_SAYS)
+    ):
         return InvalidRecordError(f"the records at {place} cannot hold a value: {reason}")
-    if isinstance(error, exc.OperationalError | exc.InterfaceError):
+    transient = isinstance(error, exc.OperationalError | exc.InterfaceError)
+    if transient and code != "SQLITE_ERROR":
         return RecordsUnavailableError(f"cannot use the records at {place}: {reason}")
     return RecordsRefusedError(f"the records at {place} refused: {reason}")
 
