@@ -1,0 +1,74 @@
+"""The README's Python is run as it stands, on a real frame and a loopback archive."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import calrecords
+from calrecords.testing import ScienceArchive
+
+TEXT = (Path(__file__).parents[1] / "README.md").read_text()
+FRAME_ID = "276"
+
+
+def blocks():
+    heading = ""
+    for match in re.finditer(
+        r"^## ([^\n]+)$|^\*\*(.+?)\.\*\*|^```python\n(.*?)^```", TEXT, re.M | re.S
+    ):
+        if match[3]:
+            yield heading, match[3]
+        heading = match[1] or match[2] or heading
+
+
+BLOCKS = dict(blocks())
+
+
+@pytest.fixture
+def at_home(tmp_path, monkeypatch, shared_data):
+    shutil.copy(shared_data / "lco" / "bias_kb70_20151221_bin2x2.fits", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CALRECORDS_DB_URL", str(tmp_path / "records.sqlite"))
+    monkeypatch.setenv("CALRECORDS_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("FILESYSTEM_STORAGE_ROOT_DIR", str(tmp_path / "store"))
+    with ScienceArchive(files=tmp_path / "store") as archive:
+        monkeypatch.setenv("API_ROOT", archive.root)
+        monkeypatch.setenv("AUTH_TOKEN", archive.token)
+        yield archive
+
+
+def test_the_readme_has_these_examples():
+    assert list(BLOCKS) == [
+        "For the astronomer",
+        "Two archives in one process",
+        "An older version of a frame",
+        "Another observatory's headers",
+        "A pipeline's own tests",
+    ]
+
+
+def test_the_astronomers_example_runs(at_home, capsys):
+    names = {}
+    exec(BLOCKS["For the astronomer"], names)
+    names["cal"].close()
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == f"ingested {names['result'].frame_id}"
+    assert names["path"].read_bytes() == Path("bias_kb70_20151221_bin2x2.fits").read_bytes()
+
+
+def test_the_recipes_run(at_home, capsys):
+    names = {"calrecords": calrecords, "n": "0" * 40, "s": "1" * 40}
+    exec(BLOCKS["Two archives in one process"], names)
+    assert names["north"].archive.root != names["south"].archive.root
+    names["north"].close()
+    names["south"].close()
+    exec(BLOCKS["For the astronomer"], names)
+    capsys.readouterr()
+    recipe = BLOCKS["An older version of a frame"]
+    exec(recipe.replace(FRAME_ID, str(names["result"].frame_id)), names)
+    names["cal"].close()
+    assert capsys.readouterr().out.split() == [names["frame"].version.md5, str(names["path"])]
+    exec(BLOCKS["Another observatory's headers"], names)
+    assert names["OurFitsFile"].__mro__[1] is names["FitsFile"]
