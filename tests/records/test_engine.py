@@ -1,0 +1,193 @@
+"""Writers announce themselves: no update is lost, and no writer fails because of another."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from calrecords.errors import ConfigurationError, RecordsUnavailableError
+from calrecords.records import RecordDatabase
+from calrecords.records.engine import make_engine
+from calrecords.records.urls import database_url
+
+WRITERS, UPDATES = 8, 150
+
+COUNT_UP = """
+import sys
+import sqlalchemy as sa
+from calrecords.records import RecordDatabase
+
+database = RecordDatabase(sys.argv[1])
+database.count()
+#READY
+for _ in range(int(sys.argv[2])):
+    with database.write() as session:
+        text = session.scalar(sa.text("SELECT code FROM sites WHERE id = 1" + sys.argv[3]))
+        session.execute(sa.text(f"UPDATE sites SET code = '{int(text) + 1}' WHERE id = 1"))
+database.close()
+"""
+
+OPEN_IN_WAL = """
+import sqlite3, sys
+from calrecords.records.engine import set_journal_mode
+#READY
+for _ in range(20):
+    connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+    assert set_journal_mode(connection, "wal", 30)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("CREATE TABLE IF NOT EXISTS t (x)")
+    connection.execute("INSERT INTO t VALUES (1)")
+    connection.execute("COMMIT")
+    connection.close()
+"""
+
+
+def test_no_update_of_many_writers_is_lost(database, place, backend, sql, together):
+    sql("INSERT INTO sites (id, code) VALUES (1, '0')", "SELECT 1")
+    lock = " FOR UPDATE" if backend.name == "postgresql" else ""
+    began = time.monotonic()
+    together(COUNT_UP, *[(place, str(UPDATES), lock)] * WRITERS)
+    assert sql("SELECT code FROM sites") == [(str(WRITERS * UPDATES),)]
+    assert time.monotonic() - began < 100
+
+
+def test_no_writer_fails_while_others_switch_the_journal(sqlite_files, together):
+    place = sqlite_files.empty()
+    together(OPEN_IN_WAL, *[(str(sqlite_files.path(place)),)] * WRITERS)
+    assert sqlite_files.sql(place, "SELECT count(*) FROM t") == [(WRITERS * 20,)]
+
+
+def test_a_writer_announces_itself_and_a_reader_does_not(sqlite_database):
+    began = []
+    with sqlite_database.read() as connection:
+        engine = connection.engine
+    sa.event.listen(engine, "before_cursor_execute", lambda *call: began.append(call[2]))
+    with sqlite_database.read() as connection:
+        connection.execute(sa.text("SELECT 1"))
+    with sqlite_database.write() as session:
+        session.execute(sa.text("SELECT 2"))
+    assert began == ["BEGIN", "SELECT 1", "BEGIN IMMEDIATE", "SELECT 2"]
+
+
+def test_a_reader_is_not_kept_out_by_a_writer(database, record, make_version):
+    with database.write() as session:
+        session.execute(sa.text("INSERT INTO sites (code) VALUES ('lsc')"))
+        assert database.count() == 0
+
+
+def test_each_connection_of_a_sqlite_file_is_set_up(sqlite_database):
+    with sqlite_database.read() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("foreign_keys", "synchronous", "busy_timeout", "journal_mode")
+        }
+    wal = connection.dialect.dbapi.sqlite_version_info >= (3, 51, 3)
+    assert found == {
+        "foreign_keys": 1,
+        "synchronous": 2,
+        "busy_timeout": 30000,
+        "journal_mode": "wal" if wal else "delete",
+    }
+
+
+def test_a_file_with_an_unsafe_write_ahead_log_goes_back_to_a_rollback_journal(
+    sqlite_files, caplog
+):
+    place = sqlite_files.migrated()
+    assert sqlite_files.sql(place, "PRAGMA journal_mode = wal") == [("wal",)]
+    database = RecordDatabase(place)
+    with database.read() as connection:
+        if connection.dialect.dbapi.sqlite_version_info >= (3, 51, 3):
+            pytest.skip("this SQLite's write-ahead log is safe")
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+    database.close()
+    assert caplog.records == []
+
+
+def test_a_file_that_others_hold_open_with_an_unsafe_log_is_used_with_a_warning(
+    sqlite_files, caplog
+):
+    import sqlite3
+    from contextlib import closing
+
+    if sqlite3.sqlite_version_info >= (3, 51, 3):
+        pytest.skip("this SQLite's write-ahead log is safe")
+    place = sqlite_files.migrated()
+    with closing(sqlite3.connect(sqlite_files.path(place))) as other:
+        other.execute("PRAGMA journal_mode = wal")
+        other.execute("SELECT * FROM sites")
+        database = RecordDatabase(place)
+        assert database.count() == 0
+        database.close()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "write-ahead log" in caplog.text
+
+
+def test_a_lock_that_is_never_let_go_is_unavailable_not_endless(database, backend, place):
+    quick = RecordDatabase(place)
+    wait = {
+        "sqlite": "PRAGMA busy_timeout = 50",
+        "postgresql": "SET lock_timeout = '50ms'",
+    }[backend.name]
+    with database.write() as session:
+        session.execute(sa.text("INSERT INTO sites (code) VALUES ('lsc')"))
+        with quick.read() as connection:
+            connection.exec_driver_sql(wait)
+            raw = connection.connection.dbapi_connection
+            raw.commit()
+        with pytest.raises(RecordsUnavailableError), quick.write() as other:
+            other.execute(sa.text("INSERT INTO sites (code) VALUES ('lsc')"))
+    quick.close()
+
+
+def test_a_server_waits_as_long_for_a_lock_as_a_file_does(postgresql_server):
+    place = postgresql_server.migrated()
+    database = RecordDatabase(f"{place}?options=-c%20search_path%3Dpublic&application_name=x")
+    with database.read() as connection:
+        found = [
+            connection.exec_driver_sql(f"SHOW {name}").scalar()
+            for name in ("lock_timeout", "timezone", "search_path", "application_name")
+        ]
+    database.close()
+    postgresql_server.drop(place)
+    assert found == ["30s", "UTC", "public", "x"]
+
+
+def test_a_missing_driver_says_what_to_install():
+    script = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from calrecords.records import RecordDatabase\n"
+        "from calrecords.errors import ConfigurationError\n"
+        "try: RecordDatabase('postgresql://u:topsecret@h/n').open()\n"
+        "except ConfigurationError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (
+        "PostgreSQL needs a driver; install it with: pip install 'calrecords[postgres]'\n"
+    )
+
+
+def test_making_an_engine_opens_nothing(tmp_path):
+    make_engine(database_url(tmp_path / "records.sqlite"))
+    make_engine(database_url("postgresql://nobody@nowhere.invalid/records"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_opened_and_little_imported_before_the_first_use():
+    script = (
+        "import sys, calrecords.records\n"
+        "print(sorted({'alembic', 'psycopg', 'astropy', 'boto3', 'numpy'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_a_database_that_is_not_supported_is_refused_at_once():
+    with pytest.raises(ConfigurationError):
+        RecordDatabase("mysql://operator:topsecret@db/records")

@@ -1,0 +1,92 @@
+"""The migrations make the tables that the models describe, on every database."""
+
+import pytest
+import sqlalchemy as sa
+
+from calrecords.records.models import Base
+
+
+def as_migrated(connection):
+    """Return what would have to change for a database to be as the models say."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    options = {"compare_type": True, "compare_server_default": True}
+    return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+
+
+def described(connection):
+    """Return every table's columns, keys, indexes and checks, by name."""
+    inspector = sa.inspect(connection)
+    found = {}
+    for table in sorted(set(inspector.get_table_names()) - {"alembic_version"}):
+        indexes = inspector.get_indexes(table)
+        for index in indexes:
+            index.pop("dialect_options", None)
+            index.pop("include_columns", None)
+        found[table] = {
+            "columns": {
+                column["name"]: (
+                    column["type"].compile(connection.dialect),
+                    getattr(column["type"], "collation", None),
+                    column["nullable"],
+                )
+                for column in inspector.get_columns(table)
+            },
+            "primary": inspector.get_pk_constraint(table),
+            "foreign": sorted(inspector.get_foreign_keys(table), key=lambda key: key["name"]),
+            "unique": sorted(inspector.get_unique_constraints(table), key=lambda key: key["name"]),
+            "checks": sorted(inspector.get_check_constraints(table), key=lambda key: key["name"]),
+            "indexes": sorted(indexes, key=lambda index: index["name"]),
+        }
+    return found
+
+
+def test_head_equals_the_models(database):
+    with database.read() as connection:
+        assert as_migrated(connection) == []
+
+
+def test_head_is_what_the_models_would_make_themselves(backend, database):
+    with database.read() as connection:
+        migrated = described(connection)
+    place = backend.empty()
+    from calrecords.records.urls import database_url
+
+    engine = sa.create_engine(database_url(place))
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+    with engine.connect() as connection:
+        made = described(connection)
+    engine.dispose()
+    backend.drop(place)
+    assert migrated == made
+
+
+def test_only_one_version_of_a_frame_can_be_current(database, record, make_version, sql):
+    record(make_version(content="1"))
+    record(make_version(content="2"))
+    from calrecords.errors import DuplicateRecordError
+
+    with pytest.raises(DuplicateRecordError), database.write() as session:
+        session.execute(sa.text("UPDATE frame_versions SET is_current = TRUE"))
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("calibration_frames", "basename"),
+        ("calibration_frames", "frame_id"),
+        ("frame_versions", "md5"),
+        ("frame_versions", "version_key"),
+        ("frame_versions", "dateobs"),
+        ("ingestions", "state"),
+        ("ingestions", "basename"),
+    ],
+)
+def test_what_is_looked_up_is_found_through_an_index(sqlite_database, table, column):
+    with sqlite_database.read() as connection:
+        plan = connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {column} = ?", (1,)
+        ).all()
+    assert [row for row in plan if "USING INDEX" in row[-1]]

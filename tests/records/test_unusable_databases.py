@@ -1,0 +1,137 @@
+"""A database that cannot be used says so, ends with what to type, and is left as it was."""
+
+from contextlib import closing
+
+import pytest
+
+from calrecords.errors import ConfigurationError, RecordError, RecordsRefusedError, SchemaError
+from calrecords.records import RecordDatabase
+from calrecords.records.migrate import HEAD
+
+ENDS = {
+    "newer": "has schema 0002, which this calrecords does not know; run: pip install --upgrade "
+    "calrecords",
+    "foreign": "holds tables that are not calrecords'; name another database: "
+    "CALRECORDS_DB_URL=sqlite:///FILE",
+    "empty": "has no records schema yet; run: calrecords db upgrade",
+}
+
+
+@pytest.mark.parametrize(
+    ("statements", "end"),
+    [
+        (["UPDATE alembic_version SET version_num = '0002'"], "newer"),
+        (["DROP TABLE alembic_version"], "foreign"),
+        (["DELETE FROM alembic_version"], "foreign"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["open", "check", "upgrade"])
+def test_a_schema_that_cannot_be_used_says_what_to_type(database, sql, statements, end, verb):
+    sql(*statements)
+    with pytest.raises(SchemaError) as raised:
+        getattr(database, verb)()
+    assert str(raised.value) == f"{database.place} {ENDS[end]}"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE TABLE theirs (id INTEGER)"],
+        [
+            "CREATE TABLE alembic_version (version_num VARCHAR(32))",
+            "INSERT INTO alembic_version VALUES ('their-own')",
+            "CREATE TABLE theirs (id INTEGER)",
+        ],
+    ],
+)
+@pytest.mark.parametrize("verb", ["open", "check", "upgrade"])
+def test_another_softwares_database_is_left_alone(backend, empty_place, statements, verb):
+    backend.sql(empty_place, *statements)
+    before = backend.tables(empty_place)
+    database = RecordDatabase(empty_place)
+    with pytest.raises(SchemaError) as raised:
+        getattr(database, verb)()
+    assert str(raised.value) == f"{database.place} {ENDS['foreign']}"
+    assert backend.tables(empty_place) == before
+    database.close()
+
+
+def test_an_empty_database_on_a_server_is_not_filled_unasked(postgresql_server):
+    place = postgresql_server.empty()
+    database = RecordDatabase(place)
+    with pytest.raises(SchemaError) as raised:
+        database.open()
+    assert str(raised.value) == f"{database.place} {ENDS['empty']}"
+    assert database.revision() is None
+    database.close()
+    postgresql_server.drop(place)
+
+
+def test_a_new_sqlite_file_gets_its_schema_also_when_it_is_there_but_empty(tmp_path):
+    file = tmp_path / "new" / "folders" / "records.sqlite"
+    for _ in range(2):
+        with closing(RecordDatabase(file)) as database:
+            database.open()
+            assert database.revision() == HEAD
+    empty = tmp_path / "empty.sqlite"
+    empty.touch()
+    with closing(RecordDatabase(empty)) as database:
+        database.open()
+        assert database.revision() == HEAD
+
+
+def damaged(file):
+    with closing(RecordDatabase(file)) as database:
+        database.open()
+    data = bytearray(file.read_bytes())
+    data[100:4096] = b"\xff" * 3996
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("verb", ["open", "check", "upgrade", "revision", "count"])
+@pytest.mark.parametrize(
+    ("fill", "kind", "says"),
+    [
+        (lambda file: file.write_text("not a database" * 500), SchemaError, "no SQLite database"),
+        (damaged, SchemaError, "or a damaged one"),
+        (lambda file: file.mkdir(), ConfigurationError, "cannot open"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_so(tmp_path, fill, kind, says, verb):
+    file = tmp_path / "records.sqlite"
+    fill(file)
+    with closing(RecordDatabase(file)) as database, pytest.raises(kind, match=says) as raised:
+        getattr(database, verb)()
+    assert "CALRECORDS_DB_URL" in str(raised.value)
+
+
+def test_a_folder_that_cannot_be_made_is_a_settings_fault(tmp_path):
+    (tmp_path / "file").touch()
+    database = RecordDatabase(tmp_path / "file" / "records.sqlite")
+    for verb in (database.open, database.upgrade):
+        with pytest.raises(ConfigurationError, match="CALRECORDS_DB_URL"):
+            verb()
+
+
+@pytest.mark.parametrize("verb", ["check", "revision", "downgrade"])
+def test_a_look_at_a_file_that_is_not_there_does_not_make_it(tmp_path, verb):
+    database = RecordDatabase(tmp_path / "records.sqlite")
+    if verb == "revision":
+        assert database.revision() is None
+    else:
+        with pytest.raises(SchemaError, match=r"does not exist yet; run: calrecords db upgrade$"):
+            database.check() if verb == "check" else database.downgrade("base")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_may_not_be_written_can_be_read(sqlite_files):
+    read_only = RecordDatabase(sqlite_files.migrated())
+    with read_only.read() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    with pytest.raises(RecordsRefusedError) as raised:
+        read_only.belongs_to("https://archive.example/")
+    assert isinstance(raised.value, RecordError)
+    assert str(raised.value).endswith("CALRECORDS_DB_URL=sqlite:///FILE")
+    read_only.check()
+    assert read_only.count() == 0
+    read_only.close()

@@ -1,0 +1,80 @@
+"""Where a records database is: every spelling a user may try, and no secret shown."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from calrecords.errors import ConfigurationError
+from calrecords.records.urls import database_url, shown
+
+HOME = Path.home()
+HERE = Path.cwd()
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (Path("/data/records.sqlite"), "sqlite:////data/records.sqlite"),
+        ("/data/records.sqlite", "sqlite:////data/records.sqlite"),
+        ("records.sqlite", f"sqlite:///{HERE}/records.sqlite"),
+        ("~/records.sqlite", f"sqlite:///{HOME}/records.sqlite"),
+        (Path("~/records.sqlite"), f"sqlite:///{HOME}/records.sqlite"),
+        ("night 1/records.sqlite", f"sqlite:///{HERE}/night 1/records.sqlite"),
+        ("sqlite:////data/records.sqlite", "sqlite:////data/records.sqlite"),
+        ("sqlite:///records.sqlite", f"sqlite:///{HERE}/records.sqlite"),
+        ("sqlite+pysqlite:////data/records.sqlite", "sqlite:////data/records.sqlite"),
+        ("sqlite+aiosqlite:////data/records.sqlite", "sqlite:////data/records.sqlite"),
+        ("postgresql://db.example/records", "postgresql+psycopg://db.example/records"),
+        ("postgres://u@db.example:5433/records", "postgresql+psycopg://u@db.example:5433/records"),
+        ("postgresql+asyncpg://u@h/n", "postgresql+psycopg://u@h/n"),
+        ("postgresql+psycopg2://u@[::1]:5432/n", "postgresql+psycopg://u@[::1]:5432/n"),
+        ("postgresql://h/n?sslmode=require", "postgresql+psycopg://h/n?sslmode=require"),
+        ("postgresql:///n?host=/run/pg", "postgresql+psycopg:///n?host=%2Frun%2Fpg"),
+    ],
+)
+def test_reads_what_a_user_writes(written, read):
+    assert database_url(written).render_as_string(hide_password=False) == read
+
+
+@pytest.mark.parametrize("password", ["secret", "s@cret", "se/cret", "se:cret", "s%cret", "s[1]?#"])
+def test_a_password_is_kept_and_never_shown(password):
+    url = database_url(f"postgresql://operator:{quote(password, safe='')}@db.example/records")
+    assert url.password == password
+    assert shown(url) == "postgresql+psycopg://operator:***@db.example/records"
+
+
+def test_options_are_never_shown_since_they_may_hold_a_password():
+    url = database_url("postgresql://operator@db.example/records?password=secret&sslkey=secret")
+    assert shown(url) == "postgresql+psycopg://operator@db.example/records"
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("mysql://operator:secret@db/records", "not in mysql; change CALRECORDS_DB_URL"),
+        ("oracle://operator:secret@db/records", "not in oracle"),
+        ("://secret", "cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME"),
+        ("postgresql://operator:secret@db:port/records", "cannot be read"),
+        ("postgresql://operator:secret@db:99x/records", "cannot be read"),
+        ("postgresql:secret@db", "cannot be read"),
+        ("sqlite:records.sqlite", "cannot be read"),
+        ("SQLITE:/records.sqlite", "cannot be read"),
+        ("", "would be lost; name a file: sqlite:///FILE"),
+        (":memory:", "would be lost"),
+        ("sqlite://", "would be lost"),
+        ("sqlite:///", "would be lost"),
+        ("sqlite:///:memory:", "would be lost"),
+        ("sqlite:///file:records?mode=memory&uri=true", "no host and no options"),
+        ("sqlite:///records.sqlite?timeout=1", "no host and no options"),
+        ("sqlite://host/records.sqlite", "no host and no options"),
+        ("~nobody-of-this-name/records.sqlite", "no home folder"),
+        ("rec\0ords.sqlite", "NUL"),
+    ],
+)
+def test_refuses_what_is_no_database_for_records(written, says):
+    with pytest.raises(ConfigurationError) as refused:
+        database_url(written)
+    assert says in str(refused.value)
+    assert "secret" not in str(refused.value)
+    assert refused.value.__cause__ is None
