@@ -249,7 +249,7 @@ class Ingestion:
     key : str
         Slash path inside the file store.
     version_key : str or None
-        What the store calls the version; None until it is stored.
+        What the store calls the version; None while nothing can be in the store.
     frame_id : int or None
         The archive's number; None until it is archived.
     archived_at : datetime or None

@@ -147,6 +147,21 @@ class RecordDatabase:
             session.connection()
             yield session
 
+    def demand_archive(self, archive_root: str) -> None:
+        """Refuse an archive that the frame IDs of this database are not of.
+
+        A database that holds no frame ID yet suits any archive.
+
+        Raises
+        ------
+        SchemaError
+            If the frame IDs are another archive's.
+        """
+        with self.read() as connection:
+            bound = connection.scalar(sa.select(Archive.root))
+        if bound is not None:
+            self._demand_same(bound, archive_root)
+
     def belongs_to(self, archive_root: str) -> None:
         """Bind the database to an archive at the first use; later, refuse any other.
 
@@ -164,6 +179,9 @@ class RecordDatabase:
                     session, Archive, id=1, root=archive_root, recorded_at=datetime.now(UTC)
                 )
                 bound = session.scalar(asked)
+        self._demand_same(str(bound), archive_root)
+
+    def _demand_same(self, bound: str, archive_root: str) -> None:
         if bound != archive_root:
             msg = (
                 f"{self.place} holds frame IDs of {bound}, which mean other frames at "

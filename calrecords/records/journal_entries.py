@@ -72,14 +72,18 @@ def new_entry(intent: Intent) -> JournalEntry:
 
 
 def start_again(entry: JournalEntry, intent: Intent) -> None:
-    """Make a row of the same content a new intent."""
+    """Make a row of the same content a new intent.
+
+    Its version key stays: bytes of an earlier attempt may still be in the store, and the archive
+    may even refer to them.
+    """
     entry.state = IngestionState.INTENDED
     entry.path = intent.path
     entry.key = intent.key
     entry.content_type = intent.content_type
     entry.facts = facts_to_json(intent.facts)
     entry.archive_record = plain_json(intent.archive_record)
-    entry.version_key = entry.frame_id = entry.archived_at = None
+    entry.frame_id = entry.archived_at = None
     entry.error = entry.message = entry.next_attempt_at = None
     entry.updated_at = datetime.now(UTC)
 

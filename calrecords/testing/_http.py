@@ -21,7 +21,7 @@ LARGEST_BODY = 10 * 2**20
 _CHUNK = 2**18
 _LOG = logging.getLogger(__name__)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_BEFORE = {"500", "503", "429", "login-page", "not-json", "redirect"}
+_BEFORE = {"500", "503", "403", "429", "login-page", "not-json", "redirect"}
 
 
 class LoopbackServer(HTTPServer):
@@ -233,6 +233,9 @@ def _instead(fault: Fault, request: Request, allow: str) -> Answer:
         return _answers.html_page(200, "Log in", "Please log in to continue.")
     if fault.kind == "not-json":
         return _answers.Answer(200, b'{"count": 1, "resul', (("Content-Type", _answers.JSON),))
+    if fault.kind == "403":
+        said = "You do not have permission to perform this action."
+        return _answers.json_answer(403, {"detail": said}, request, allow)
     if fault.kind == "429":
         said = f"Request was throttled. Expected available in {fault.seconds:g} seconds."
         return _answers.json_answer(429, {"detail": said}, request, allow, wait)

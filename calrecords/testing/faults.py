@@ -10,6 +10,7 @@ KINDS = {
     "500": "an HTML server error; the request is not carried out",
     "500-after-commit": "an HTML server error; the request has been carried out",
     "503": "service unavailable with Retry-After (`seconds`); not carried out",
+    "403": "permission denied, as the archive says it; not carried out",
     "429": "throttled with Retry-After (`seconds`), as the archive says it; not carried out",
     "reset": "the connection is reset before the request is carried out",
     "lost-answer": "the connection is reset after the request has been carried out",

@@ -100,7 +100,7 @@ def connect(
     database = RecordDatabase(settings["db_url"])
     database.open()
     if client is not None:
-        database.belongs_to(client.root)
+        database.demand_archive(client.root)
     return CalibrationRecords(
         settings=settings,
         database=database,

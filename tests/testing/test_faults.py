@@ -7,7 +7,7 @@ from calrecords.testing import Fault, Faults
 from calrecords.testing.faults import KINDS
 
 
-@pytest.mark.parametrize("kind", ["500", "503", "429", "login-page", "not-json", "redirect"])
+@pytest.mark.parametrize("kind", ["500", "503", "403", "429", "login-page", "not-json", "redirect"])
 def test_keeps_a_request_from_the_archive(archive, client, record, kind):
     archive.faults.add(kind, method="POST", path="/frames/", seconds=7, location="/elsewhere")
     answer = client("POST", "/frames/", record())
@@ -15,6 +15,7 @@ def test_keeps_a_request_from_the_archive(archive, client, record, kind):
     seen = {
         "500": (500, "text/html; charset=utf-8"),
         "503": (503, "text/html; charset=utf-8"),
+        "403": (403, "application/json"),
         "429": (429, "application/json"),
         "login-page": (200, "text/html; charset=utf-8"),
         "not-json": (200, "application/json"),

@@ -12,6 +12,7 @@ from calrecords.errors import (
     DataFileNotFoundError,
     DuplicateRecordError,
     InvalidKeywordError,
+    SchemaError,
     VersionExistsError,
 )
 from calrecords.workflows.results import IngestStep
@@ -320,3 +321,38 @@ def test_an_interrupted_registration_is_resumed_without_an_archive(step, world, 
         assert result.outcome is IngestOutcome.REGISTERED
         assert cal.fetch(result).read_bytes() == path.read_bytes()
     assert world.archived() == []
+
+
+def test_a_mistyped_archive_does_not_claim_a_new_database(world, make_frame):
+    with world.connect(archive="http://127.0.0.1:9/") as cal:
+        assert len(cal.query()) == 0
+    with world.connect() as cal:
+        assert cal.ingest(make_frame(), is_master=True).frame_id is not None
+    with pytest.raises(SchemaError, match="API_ROOT"):
+        world.connect(archive="http://127.0.0.1:9/")
+
+
+def test_bytes_of_an_uncertain_registration_are_never_taken_back(world, make_frame):
+    path = make_frame()
+    powerless = world.archive.add_user(is_staff=True, is_superuser=False)
+    world.ingest_and_die(path, IngestStep.REGISTERED)
+    with world.connect(token=powerless) as cal:
+        assert [result.outcome for result in cal.resume()] == [IngestOutcome.FAILED]
+        with pytest.raises(ArchiveRefusedError):
+            cal.ingest(path, is_master=True)
+    with world.connect() as cal:
+        result = cal.ingest(path, is_master=True)
+        assert result.frame.version.key is not None
+        assert cal.fetch(result, source="store").read_bytes() == path.read_bytes()
+        assert cal.fetch(result, source="archive").read_bytes() == path.read_bytes()
+    assert world.archived() == [(result.frame_id, result.frame.basename, [md5_of(path)])]
+    assert world.stored() == {result.frame.version.key: [md5_of(path)]}
+
+
+def test_bytes_of_a_refused_registration_are_taken_back_each_time(world, make_frame):
+    path = make_frame()
+    for _ in range(2):
+        world.archive.faults.add("403", method="POST")
+        with world.connect() as cal, pytest.raises(ArchiveRefusedError):
+            cal.ingest(path, is_master=True)
+        assert world.stored() == {}
