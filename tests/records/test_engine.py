@@ -151,7 +151,7 @@ def test_a_server_waits_as_long_for_a_lock_as_a_file_does(postgresql_server):
             for name in ("lock_timeout", "timezone", "search_path", "application_name")
         ]
     database.close()
-    postgresql_server.drop(place)
+    postgresql_server.give_back(place)
     assert found == ["30s", "UTC", "public", "x"]
 
 

@@ -169,7 +169,7 @@ def test_a_server_that_was_restarted_is_asked_again(postgresql_server, make_vers
         connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
     assert database.count() == 0
     database.close()
-    postgresql_server.drop(place)
+    postgresql_server.give_back(place)
 
 
 def test_a_login_without_the_right_to_write_is_refused(postgresql_server):
@@ -181,4 +181,4 @@ def test_a_login_without_the_right_to_write_is_refused(postgresql_server):
     assert isinstance(error, PermissionError)
     assert "cannot be written" in str(error)
     database.close()
-    postgresql_server.drop(place)
+    postgresql_server.give_back(place)

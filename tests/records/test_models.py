@@ -59,7 +59,7 @@ def test_head_is_what_the_models_would_make_themselves(backend, database):
     with engine.connect() as connection:
         made = described(connection)
     engine.dispose()
-    backend.drop(place)
+    backend.give_back(place)
     assert migrated == made
 
 

@@ -64,7 +64,7 @@ def test_an_empty_database_on_a_server_is_not_filled_unasked(postgresql_server):
     assert str(raised.value) == f"{database.place} {ENDS['empty']}"
     assert database.revision() is None
     database.close()
-    postgresql_server.drop(place)
+    postgresql_server.give_back(place)
 
 
 def test_a_new_sqlite_file_gets_its_schema_also_when_it_is_there_but_empty(tmp_path):
