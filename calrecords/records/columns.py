@@ -42,8 +42,8 @@ Identifier = BigInteger().with_variant(Integer, "sqlite")
 Characters = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that sorts by its characters' numbers, whatever language a server sorts by."""
 
-Document = JSON()
-"""JSON that is stored and read whole, never compared.
+Document = JSON(none_as_null=True)
+"""JSON that is stored and read whole, never compared; none of it is NULL.
 
 Not JSONB: PostgreSQL would rewrite numbers, and 1e300 would come back as another one.
 """
