@@ -320,12 +320,12 @@ READY = "import sys; print('ready', flush=True); sys.stdin.readline()"
 def together():
     """Return a function that runs a script in several processes at once.
 
-    They go on together where the script says ``#READY``. What each writes is returned, once
-    none has complained; none outlives the test.
+    They go on together where the script says ``#READY``, and none reads its next line before
+    each has written one. What each writes is returned, once none has complained.
     """
     processes = []
 
-    def run(script, *arguments, timeout_s=120):
+    def run(script, *arguments, timeout_s=120, answer=False):
         command = [sys.executable, "-W", "error", "-c", script.replace("#READY", READY)]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         for given in arguments:
@@ -335,10 +335,11 @@ def together():
         for process in processes:
             process.stdin.write("\n")
             process.stdin.flush()
+        answers = [process.stdout.readline() for process in processes] if answer else []
         outputs = [process.communicate(timeout=timeout_s) for process in processes]
         assert [err for _, err in outputs] == [""] * len(processes)
         assert [process.returncode for process in processes] == [0] * len(processes)
-        return [out for out, _ in outputs]
+        return answers or [out for out, _ in outputs]
 
     yield run
     for process in processes:
