@@ -44,7 +44,10 @@ def _report(database: RecordDatabase, *, as_json: bool) -> int:
 @_config
 @as_json
 def upgrade(db: str | None, config: str | None, revision: str, as_json: bool) -> int:
-    """Bring the schema up to what this version needs; all of it, or nothing."""
+    """Bring the schema up to what this version needs.
+
+    All of it lands, or nothing.
+    """
     database = _database(db, config)
     database.upgrade(revision)
     return _report(database, as_json=as_json)
