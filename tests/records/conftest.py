@@ -323,13 +323,15 @@ def together():
     They go on together where the script says ``#READY``, and none reads its next line before
     each has written one. What each writes is returned, once none has complained.
     """
-    processes = []
+    started = []
 
     def run(script, *arguments, timeout_s=120, answer=False):
+        processes = []
         command = [sys.executable, "-W", "error", "-c", script.replace("#READY", READY)]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         for given in arguments:
             processes.append(subprocess.Popen([*command, *given], text=True, **pipes))
+        started.extend(processes)
         for process in processes:
             assert process.stdout.readline() == "ready\n", process.stderr.read()
         for process in processes:
@@ -342,6 +344,7 @@ def together():
         return answers or [out for out, _ in outputs]
 
     yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()

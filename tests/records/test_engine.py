@@ -1,15 +1,18 @@
 """Writers announce themselves: no update is lost, and no writer fails because of another."""
 
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
 
 from calrecords.errors import ConfigurationError, RecordsUnavailableError
 from calrecords.records import RecordDatabase
-from calrecords.records.engine import make_engine
+from calrecords.records.engine import make_engine, set_journal_mode
 from calrecords.records.urls import database_url
 
 WRITERS, UPDATES = 8, 150
@@ -57,6 +60,30 @@ def test_no_writer_fails_while_others_switch_the_journal(sqlite_files, together)
     place = sqlite_files.empty()
     together(OPEN_IN_WAL, *[(str(sqlite_files.path(place)),)] * WRITERS)
     assert sqlite_files.sql(place, "SELECT count(*) FROM t") == [(WRITERS * 20,)]
+
+
+def test_a_switch_of_the_journal_waits_for_others_but_not_for_ever(tmp_path):
+    file = tmp_path / "records.sqlite"
+    with (
+        closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other,
+        closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as ours,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        assert set_journal_mode(ours, "wal", 0.05) is False
+        release = threading.Timer(0.1, lambda: other.execute("COMMIT"))
+        release.start()
+        assert set_journal_mode(ours, "wal", 20) is True
+        release.join()
+        assert ours.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+
+
+def test_what_is_no_database_is_not_waited_for(tmp_path):
+    (tmp_path / "junk").write_text("not a database" * 500)
+    with (
+        closing(sqlite3.connect(tmp_path / "junk")) as junk,
+        pytest.raises(sqlite3.DatabaseError, match="not a database"),
+    ):
+        set_journal_mode(junk, "wal", 20)
 
 
 def test_a_writer_announces_itself_and_a_reader_does_not(sqlite_database):
@@ -109,9 +136,6 @@ def test_a_file_with_an_unsafe_write_ahead_log_goes_back_to_a_rollback_journal(
 def test_a_file_that_others_hold_open_with_an_unsafe_log_is_used_with_a_warning(
     sqlite_files, caplog
 ):
-    import sqlite3
-    from contextlib import closing
-
     if sqlite3.sqlite_version_info >= (3, 51, 3):
         pytest.skip("this SQLite's write-ahead log is safe")
     place = sqlite_files.migrated()

@@ -154,6 +154,15 @@ def test_a_miss_says_what_was_asked(three, asked, says):
     )
 
 
+def test_of_two_frames_with_the_same_bytes_the_one_recorded_last_is_found(
+    three, record, make_version
+):
+    new = make_version("copy-of-bias", "1", facts=BIAS)
+    record(new)
+    assert three.get(md5=new.digest.md5).basename == "copy-of-bias"
+    assert three.get(basename="bias", md5=new.digest.md5).basename == "bias"
+
+
 def test_asking_for_nothing_is_a_mistake(three):
     with pytest.raises(ConfigurationError, match="say which frame"):
         three.get()

@@ -1,6 +1,5 @@
 """What is recorded is what was given, once, whoever writes it and however often."""
 
-import threading
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
@@ -287,72 +286,3 @@ def test_what_one_database_could_not_hold_is_refused_on_both(
     with pytest.raises(InvalidRecordError):
         record(make_version(**values, facts_with=changes))
     assert set(map(len, stored().values())) == {0}
-
-
-def test_threads_that_record_one_version_make_one(record, make_version, stored):
-    failures = []
-
-    def work():
-        try:
-            for _ in range(5):
-                record(make_version(frame_id=7))
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    counts = {table: len(rows) for table, rows in stored().items()}
-    assert counts == {
-        "sites": 1,
-        "instruments": 1,
-        "calibration_frames": 1,
-        "frame_versions": 1,
-        "frame_inputs": 3,
-    }
-
-
-RECORD = """
-import sys
-from datetime import UTC, datetime, timedelta
-from hashlib import md5, sha256
-from calrecords.frames import ContentDigest, FrameFacts
-from calrecords.records import NewVersion, RecordDatabase
-from calrecords.records.recording import record_version
-
-place, worker, same = sys.argv[1:]
-database = RecordDatabase(place)
-database.count()
-#READY
-start = datetime(2026, 1, 1, tzinfo=UTC)
-for frame in range(15):
-    data = f"{frame} {'' if same == 'same' else worker}".encode()
-    digest = ContentDigest(md5(data).hexdigest(), sha256(data).hexdigest(), len(data))
-    facts = FrameFacts(obstype="BIAS", site=f"s{frame % 3}", camera=f"c{frame % 5}")
-    new = NewVersion(
-        basename=f"bias-{frame}", extension=".fits", facts=facts, digest=digest,
-        frame_id=frame, archived_at=start + timedelta(seconds=int(worker)),
-    )
-    with database.write() as session:
-        record_version(session, new, datetime.now(UTC))
-database.close()
-"""
-
-
-@pytest.mark.parametrize(("kind", "versions"), [("same", 15), ("different", 90)])
-def test_processes_that_record_at_once_lose_and_double_nothing(
-    place, database, together, sql, kind, versions
-):
-    together(RECORD, *[(place, str(worker), kind) for worker in range(6)])
-    frames = sql("SELECT basename, frame_id FROM calibration_frames ORDER BY frame_id")
-    assert frames == [(f"bias-{number}", number) for number in range(15)]
-    current = sql(
-        "SELECT count(*), max(archived_at), min(archived_at) FROM frame_versions WHERE is_current"
-    )
-    assert current[0][0] == 15
-    assert sql("SELECT count(*) FROM frame_versions") == [(versions,)]
-    if kind == "different":
-        assert str(current[0][1])[:19] == str(current[0][2])[:19] == "2026-01-01 00:00:05"
