@@ -39,6 +39,7 @@ from calrecords.errors import (
     FrameNotFoundError,
     VersionExistsError,
 )
+from calrecords.forking import start_anew_after_fork
 from calrecords.frames import ContentDigest
 
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -115,6 +116,11 @@ class ArchiveClient:
         )
         self._retrying = (retrying or default_retrying()).copy(reraise=True)
         self._obstypes: frozenset[str] | None = None
+        self._obstypes_lock = Lock()
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Take a lock that no thread of the parent process holds."""
         self._obstypes_lock = Lock()
 
     def __repr__(self) -> str:

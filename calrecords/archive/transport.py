@@ -15,9 +15,13 @@ from calrecords.archive.deadlines import Deadline, DeadlineAdapter
 from calrecords.archive.faults import guarded
 from calrecords.archive.origins import NoAuth, OriginTokenAuth, origin_of, without_secrets
 from calrecords.errors import ArchiveRefusedError, ArchiveUnavailableError
+from calrecords.forking import start_anew_after_fork
 
 MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_inherited: list[requests.Session] = []
+"""Sessions of the parent process: never closed here, for a closing handshake would be heard."""
 
 
 class Transport:
@@ -58,6 +62,13 @@ class Transport:
         self._max_answer_bytes = max_answer_bytes
         self._owned = session is None
         self._session = _new_session() if session is None else session
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Leave the parent process its connections, unless the session was handed in."""
+        if self._owned:
+            _inherited.append(self._session)
+            self._session = _new_session()
 
     def close(self) -> None:
         """Close the pooled connections, unless the session was handed in."""

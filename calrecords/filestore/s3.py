@@ -24,6 +24,7 @@ from calrecords.filestore.keys import check_key
 from calrecords.filestore.s3_client import make_s3_client
 from calrecords.filestore.s3_errors import s3_errors
 from calrecords.filestore.s3_streams import ObjectReader, VerifyingReader, rewindable
+from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CHUNK_BYTES, ContentDigest, StoredFile, digest_stream
 from calrecords.vocabulary import parse_time
 
@@ -77,6 +78,11 @@ class S3Store(FileStore):
         self._timeout_s = transfer_timeout_s
         self._checked = False
         self._checked_for_archive = False
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Drop the pooled connections that the parent process still uses."""
+        self._client.close()
 
     def __repr__(self) -> str:
         return f"S3Store(bucket={self._bucket!r})"

@@ -105,12 +105,21 @@ class Claim:
         self.ingestion = finished
         return frame
 
-    def fail(self, error: CalRecordsError) -> None:
+    def fail(self, error: CalRecordsError, *, ends: bool | None = None) -> None:
         """Write down why it stopped, and let others have it.
 
-        A transient error leaves the state as it is, to be resumed; any other ends it. Where
-        another worker has taken over meanwhile, nothing is written: it is at it now.
+        Where another worker has taken over meanwhile, nothing is written: it is at it now.
+
+        Parameters
+        ----------
+        error : CalRecordsError
+            What happened.
+        ends : bool, optional
+            Whether it ends the ingestion; else the state stays as it is, to be resumed. By
+            default all but a transient error does.
         """
+        if ends is None:
+            ends = not isinstance(error, TransientError)
         now = datetime.now(UTC)
         with self._database.write() as session:
             entry = self._held(session)
@@ -119,11 +128,9 @@ class Claim:
             entry.error = type(error).__name__
             entry.message = _plain_text(str(error))
             entry.attempts += 1
-            if isinstance(error, TransientError):
-                entry.next_attempt_at = now + _backoff(entry.attempts, error.retry_after_s)
-            else:
+            entry.next_attempt_at = None if ends else now + _backoff(entry.attempts, error)
+            if ends:
                 entry.state = IngestionState.FAILED
-                entry.next_attempt_at = None
             entry.lease_owner = entry.lease_until = None
             entry.updated_at = now
             session.flush()
@@ -205,7 +212,8 @@ class Claim:
         return f"{self.ingestion.path}: another worker has taken over this ingestion; ask again"
 
 
-def _backoff(attempts: int, retry_after_s: float | None) -> timedelta:
+def _backoff(attempts: int, error: CalRecordsError) -> timedelta:
+    retry_after_s = error.retry_after_s if isinstance(error, TransientError) else None
     wait_s = min(FIRST_BACKOFF_S * 2 ** min(attempts - 1, 20), LONGEST_BACKOFF_S)
     return timedelta(seconds=max(wait_s, min(retry_after_s or 0.0, LONGEST_RETRY_AFTER_S)))
 

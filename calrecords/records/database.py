@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
 from calrecords.errors import ConfigurationError, SchemaError
+from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CalibrationFrame
 from calrecords.records import migrate, reading
 from calrecords.records.engine import as_writer, make_engine
@@ -50,7 +49,7 @@ class RecordDatabase:
         self._url = database_url(database)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
-        _open_databases.add(self)
+        start_anew_after_fork(self)
 
     def __repr__(self) -> str:
         return f"RecordDatabase({shown(self._url)!r})"
@@ -223,6 +222,11 @@ class RecordDatabase:
             newest = reading.newest_archived_at(connection, basename)
         return newest is not None and archived_at is not None and newest > archived_at
 
+    def is_archived(self, basename: str, md5: str) -> bool:
+        """Return whether a version is recorded as one that the archive has."""
+        with self.read() as connection:
+            return reading.is_archived(connection, basename, md5)
+
     def count(self) -> int:
         """Return how many frames are recorded."""
         with self.read() as connection:
@@ -234,7 +238,7 @@ class RecordDatabase:
                 self._engine = make_engine(self._url)
             return self._engine
 
-    def _start_anew(self) -> None:
+    def start_anew(self) -> None:
         """Leave the parent its connections, and its lock, which a thread of it may hold."""
         self._lock = threading.Lock()
         if self._engine is not None:
@@ -259,15 +263,3 @@ class RecordDatabase:
         except OSError as error:
             msg = f"cannot make {folder} for the records (CALRECORDS_DB_URL): {error.strerror}"
             raise ConfigurationError(msg) from error
-
-
-_open_databases: weakref.WeakSet[RecordDatabase] = weakref.WeakSet()
-
-
-def _start_anew_in_child() -> None:
-    for database in list(_open_databases):
-        database._start_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew_in_child)

@@ -167,6 +167,17 @@ def newest_archived_at(connection: Connection, basename: str) -> datetime | None
     )
 
 
+def is_archived(connection: Connection, basename: str, md5: str) -> bool:
+    """Return whether a version is recorded as one that the archive has."""
+    found = connection.scalar(
+        sa.select(Version.id)
+        .join(Frame, Version.calibration_frame_id == Frame.id)
+        .where(Frame.basename == basename, Frame.frame_id.is_not(None))
+        .where(Version.md5 == md5, Version.archived_at.is_not(None))
+    )
+    return found is not None
+
+
 def count_frames(connection: Connection) -> int:
     """Return how many frames are recorded."""
     return connection.scalar(sa.select(sa.func.count()).select_from(Frame)) or 0

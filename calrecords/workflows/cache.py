@@ -17,6 +17,7 @@ from calrecords.errors import (
     ConfigurationError,
     RecordError,
 )
+from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CalibrationFrame, ContentDigest, FrameVersion, digest_stream
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,11 @@ class FileCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._verified: dict[Path, tuple[int, int, int]] = {}
+        self._lock = threading.Lock()
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Take a lock that no thread of the parent process holds."""
         self._lock = threading.Lock()
 
     @property

@@ -39,11 +39,12 @@ class World:
     folder: Path
     archive: ScienceArchive
     s3: Any = None
+    db: str | None = None
 
     @property
     def places(self):
         return {
-            "db": str(self.folder / "records.sqlite"),
+            "db": self.db or str(self.folder / "records.sqlite"),
             "archive": self.archive.root,
             "store": f"s3://{self.s3.bucket}" if self.s3 else str(self.folder / "store"),
             "cache": str(self.folder / "cache"),

@@ -1,5 +1,6 @@
 import hashlib
 import multiprocessing
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -356,3 +357,51 @@ def test_bytes_of_a_refused_registration_are_taken_back_each_time(world, make_fr
         with world.connect() as cal, pytest.raises(ArchiveRefusedError):
             cal.ingest(path, is_master=True)
         assert world.stored() == {}
+
+
+def test_a_registered_version_of_an_archived_frame_can_be_ingested(world, make_frame):
+    first, second = make_frame("one", seed=1), make_frame("two", seed=2)
+    with world.connect() as cal:
+        frame_id = cal.ingest(first, is_master=True).frame_id
+        cal.register(second, is_master=True)
+        result = cal.ingest(second, is_master=True)
+        assert (result.outcome, result.frame_id) == (IngestOutcome.NEW_VERSION, frame_id)
+        assert cal.fetch(result, source="archive").read_bytes() == second.read_bytes()
+    assert [versions for _, _, versions in world.archived()] == [[md5_of(second), md5_of(first)]]
+
+
+@pytest.mark.parametrize("world", ["file system"], indirect=True)
+def test_ingesting_again_puts_back_what_the_store_lost(world, make_frame):
+    path = make_frame()
+    with world.connect() as cal:
+        frame = cal.ingest(path, is_master=True).frame
+        published = world.published()
+        shutil.rmtree(world.folder / "store")
+        assert cal.ingest(path, is_master=True).outcome is IngestOutcome.ALREADY_THERE
+        assert world.published() == published
+        for source in ("store", "archive"):
+            assert cal.fetch(frame, source=source).read_bytes() == path.read_bytes()
+
+
+def test_forked_processes_share_no_connection(world, make_frame):
+    paths = [make_frame(basename=f"bias-{n}", seed=n) for n in range(8)]
+    with world.connect() as cal:
+        cal.ingest(paths[0], is_master=True)
+        cal.fetch(paths[0].name)
+        children = []
+        for path in paths[1:4]:
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    result = cal.ingest(path, is_master=True)
+                    found = cal.lookup(result.frame_id)
+                    code = int(found.basename != result.frame.basename)
+                finally:
+                    os._exit(code)
+            children.append(child)
+        for path in paths[4:]:
+            result = cal.ingest(path, is_master=True)
+            assert cal.lookup(result.frame_id).basename == result.frame.basename
+        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+        assert len(cal.query()) == len(paths)

@@ -1,9 +1,12 @@
 import hashlib
+import shutil
 
 import pytest
 
+import calrecords
 from calrecords import IngestOutcome
-from calrecords.errors import DataFileNotFoundError
+from calrecords.errors import ConfigurationError, DataFileNotFoundError
+from calrecords.testing import LoopbackS3
 from calrecords.workflows.results import IngestStep
 
 
@@ -87,10 +90,7 @@ def test_a_source_that_went_away_after_its_bytes_were_stored_is_not_missed(step,
     path.unlink()
     with world.connect() as cal:
         [result] = cal.resume()
-        if step is IngestStep.PUT:
-            assert isinstance(result.error, DataFileNotFoundError)
-        else:
-            assert cal.fetch(result).read_bytes() == data
+        assert cal.fetch(result).read_bytes() == data
 
 
 def test_an_archive_that_is_down_is_waited_for(world, make_frame):
@@ -105,3 +105,71 @@ def test_an_archive_that_is_down_is_waited_for(world, make_frame):
         assert result.outcome is IngestOutcome.INGESTED
         assert world.archived() == [(result.frame_id, result.frame.basename, [md5_of(path)])]
         assert list(world.stored().values()) == [[md5_of(path)]]
+
+
+def lose_the_store(world):
+    """Take away what the store has, as an unmounted disk or a wrong setting does."""
+    aside = world.folder / "aside"
+    (world.folder / "store").rename(aside)
+    return aside
+
+
+@pytest.mark.parametrize("world", ["file system"], indirect=True)
+@pytest.mark.parametrize("step", [IngestStep.STORED, IngestStep.REGISTERED, IngestStep.ARCHIVED])
+def test_bytes_that_the_store_lost_meanwhile_are_put_again(step, world, make_frame):
+    path = make_frame()
+    world.ingest_and_die(path, step)
+    lose_the_store(world)
+    with world.connect() as cal:
+        [result] = cal.resume()
+        assert result.error is None
+        assert result.frame.version.key is not None
+        for source in ("store", "archive"):
+            assert cal.fetch(result, source=source).read_bytes() == path.read_bytes()
+    assert world.archived() == [(result.frame_id, result.frame.basename, [md5_of(path)])]
+
+
+@pytest.mark.parametrize("step", [IngestStep.STORED, IngestStep.REGISTERED, IngestStep.ARCHIVED])
+def test_without_store_and_source_it_stays_to_be_resumed(step, world, make_frame):
+    path = make_frame()
+    data = path.read_bytes()
+    world.ingest_and_die(path, step)
+    path.unlink()
+    if world.s3:
+        kept = dict(world.stored())
+        other = LoopbackS3()
+        with other, world.connect(store=f"s3://{other.bucket}") as cal:
+            assert [result.outcome for result in cal.resume()] == [IngestOutcome.FAILED]
+        assert world.stored() == kept
+    else:
+        aside = lose_the_store(world)
+        with world.connect() as cal:
+            assert [result.outcome for result in cal.resume()] == [IngestOutcome.FAILED]
+        shutil.rmtree(world.folder / "store", ignore_errors=True)
+        aside.rename(world.folder / "store")
+    with world.connect() as cal:
+        [result] = cal.resume()
+        assert cal.fetch(result, source="archive").read_bytes() == data
+    assert [versions for _, _, versions in world.archived()] == [[result.frame.version.md5]]
+
+
+@pytest.mark.parametrize("step", [step for step in IngestStep if step is not IngestStep.RECORDED])
+def test_a_wrong_setting_or_right_never_ends_an_ingestion(step, world, make_frame):
+    path = make_frame()
+    world.ingest_and_die(path, step)
+    database = world.places["db"]
+    powerless = world.archive.add_user(is_staff=True, is_superuser=False)
+    with calrecords.connect(db=database, store=world.places["store"]) as nowhere:
+        [result] = nowhere.resume()
+        assert isinstance(result.error, ConfigurationError)
+    with world.connect(token="0" * 40) as stranger:
+        stranger.resume()
+    with world.connect(token=powerless) as weak:
+        weak.resume()
+    with world.connect() as cal:
+        cal.resume()
+        [row] = cal.query()
+        assert cal.fetch(row["frame_id"], source="archive").read_bytes() == path.read_bytes()
+        assert cal.resume() == cal.failed_ingestions() == []
+    assert [versions for _, _, versions in world.archived()] == [[md5_of(path)]]
+    assert list(world.stored().values()) == [[md5_of(path)]]
