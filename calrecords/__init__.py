@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from calrecords.filestore import FileStore, FileSystemStore, S3Store
     from calrecords.frames import CalibrationFrame, FrameFacts, FrameVersion
     from calrecords.vocabulary import Binning, ObservationType, Verdict
-    from calrecords.workflows.facade import CalibrationRecords, connect
+    from calrecords.workflows.connection import connect
+    from calrecords.workflows.facade import CalibrationRecords
     from calrecords.workflows.results import IngestOutcome, IngestResult
 
 __version__ = "0.1.0"
@@ -41,7 +42,7 @@ _HOME = {
     "ObservationType": "vocabulary",
     "S3Store": "filestore",
     "Verdict": "vocabulary",
-    "connect": "workflows.facade",
+    "connect": "workflows.connection",
 }
 
 __all__ = [  # noqa: RUF022 - `connect` is where everybody begins

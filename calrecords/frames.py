@@ -52,6 +52,7 @@ class FrameFacts:
     )
     attributes: Mapping[str, Any] = field(
         default_factory=dict,
+        hash=False,
         metadata={"meaning": "further header facts that rules may match", "unit": ""},
     )
 
@@ -216,7 +217,7 @@ class CalibrationFrame:
     verdict: Verdict
     good_after: datetime | None
     good_until: datetime | None
-    attributes: Mapping[str, Any]
+    attributes: Mapping[str, Any] = field(hash=False)
     version: FrameVersion
 
     @property

@@ -1,10 +1,14 @@
 """What every test may use."""
 
 import os
+import uuid
 from pathlib import Path
 
 import pytest
 
+from calrecords.records import RecordDatabase
+
+DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -37,3 +41,103 @@ def no_real_cloud(monkeypatch):
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+class PostgresqlServer:
+    """Fresh databases on a server, and a look into them behind the back of calrecords."""
+
+    name = "postgresql"
+
+    def __init__(self, server):
+        self._server = server
+        self._template = self._at_head = None
+        self._made = []
+        self._spare = []
+
+    def empty(self, template="template0"):
+        name = f"calrecords_test_{uuid.uuid4().hex}"
+        self._do(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._made.append(name)
+        return f"{self._server.rpartition('/')[0]}/{name}"
+
+    def migrated(self):
+        if self._spare:
+            return self._spare.pop()
+        if self._template is None:
+            self._template = self.empty()
+            RecordDatabase(self._template).upgrade()
+            self._at_head = self._shape(self._template)
+        return self.empty(self._template.rpartition("/")[2])
+
+    def give_back(self, place):
+        """Empty a database for the next test, which is faster than to make one."""
+        if self._shape(place) != self._at_head:
+            return self.drop(place)
+        tables = self.tables(place) - {"alembic_version"}
+        self.sql(place, f"TRUNCATE {', '.join(sorted(tables))} RESTART IDENTITY")
+        return self._spare.append(place)
+
+    def _shape(self, place):
+        tables = self.tables(place)
+        versioned = "alembic_version" in tables
+        return tables, versioned and self.sql(place, "SELECT version_num FROM alembic_version")
+
+    def sql(self, place, *statements):
+        import psycopg
+
+        with psycopg.connect(place, options="-c lock_timeout=9s") as connection:
+            for statement in statements:
+                cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def tables(self, place):
+        public = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        return {name for (name,) in self.sql(place, public)}
+
+    def connections(self, place):
+        name = place.rpartition("/")[2]
+        return self._do(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")[0][0]
+
+    def drop(self, place):
+        name = place.rpartition("/")[2]
+        self._made.remove(name)
+        self._do(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def drop_all(self):
+        for name in list(self._made):
+            self.drop(f"/{name}")
+
+    def _do(self, statement):
+        import psycopg
+
+        with psycopg.connect(self._server, autocommit=True, connect_timeout=5) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+
+def is_reachable(server):
+    try:
+        import psycopg
+    except ImportError:
+        return False
+    try:
+        psycopg.connect(server, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """Return a PostgreSQL server that tests may make databases on."""
+    server = os.environ.get("CALRECORDS_TEST_POSTGRESQL_URL", DEFAULT_SERVER)
+    if not is_reachable(server):
+        reason = (
+            "no PostgreSQL to test with; pip install 'calrecords[postgres]', then docker run -p "
+            "5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres, or name another server in "
+            "CALRECORDS_TEST_POSTGRESQL_URL"
+        )
+        unavailable(reason)
+    made = PostgresqlServer(server)
+    yield made
+    made.drop_all()

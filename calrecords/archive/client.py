@@ -114,6 +114,7 @@ class ArchiveClient:
             max_answer_bytes=max_answer_bytes,
             session=session,
         )
+        self._has_token = bool(token)
         self._retrying = (retrying or default_retrying()).copy(reraise=True)
         self._obstypes: frozenset[str] | None = None
         self._obstypes_lock = Lock()
@@ -310,11 +311,14 @@ class ArchiveClient:
             raise_for(answer, right=TO_POST)
         types = parsed(answer, _observation_types)
         if types is None:
-            msg = (
-                f"{answer.call}: the archive does not tell this token which observation types it "
-                f"takes; the token in AUTH_TOKEN needs {TO_POST}"
+            whose = (
+                "the token in AUTH_TOKEN" if self._has_token else "AUTH_TOKEN is not set, and it"
             )
-            raise ArchiveRefusedError(msg, status=answer.status)
+            msg = (
+                f"{answer.call}: the archive does not tell us which observation types it takes; "
+                f"{whose} needs {TO_POST}"
+            )
+            raise ArchiveRefusedError(msg, status=403)  # as it would answer a POST
         return types
 
 

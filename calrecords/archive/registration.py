@@ -138,6 +138,10 @@ class Registration:
         if other == self._basename:
             msg = f"{self._basename}: the archive has taken this version but does not show it yet"
             return ArchiveUnavailableError(msg)
+        is_ours = "key" in refusal.existing and self._version_key != self._md5
+        if other is None and (is_ours or self._is_unknown):
+            msg = f"{self._basename}: the archive seems to have it, and does not show it yet"
+            return ArchiveUnavailableError(msg)
         if other is None:
             return NotShownError(
                 f"{self._basename}: the archive says that it holds this md5 ({self._md5}), but "

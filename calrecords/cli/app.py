@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             click.echo(json.dumps(document, indent=2))
         click.echo(f"Error: {error}", err=True)
         sys.exit(exit_codes.of_error(error))
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(exit_codes.OK)
+    except OSError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(exit_codes.FAILED)
     sys.exit(code if isinstance(code, int) else exit_codes.OK)

@@ -15,7 +15,7 @@ def config() -> None:
     """Show settings and where they come from."""
 
 
-@config.command()
+@config.command(epilog=exit_codes.EPILOG)
 @click.option("--config", type=click.Path(dir_okay=False), help="A TOML file with settings.")
 @as_json
 def show(config: str | None, as_json: bool) -> int:

@@ -38,7 +38,7 @@ def _report(database: RecordDatabase, *, as_json: bool) -> int:
     return exit_codes.OK
 
 
-@db.command()
+@db.command(epilog=exit_codes.EPILOG)
 @click.option("--revision", default="head", show_default=True, help="Schema to go up to.")
 @_place
 @_config
@@ -53,7 +53,7 @@ def upgrade(db: str | None, config: str | None, revision: str, as_json: bool) ->
     return _report(database, as_json=as_json)
 
 
-@db.command()
+@db.command(epilog=exit_codes.EPILOG)
 @click.argument("revision")
 @click.confirmation_option(prompt="Records that the older schema cannot hold are lost. Go on?")
 @_place
@@ -66,7 +66,7 @@ def downgrade(db: str | None, config: str | None, revision: str, as_json: bool) 
     return _report(database, as_json=as_json)
 
 
-@db.command()
+@db.command(epilog=exit_codes.EPILOG)
 @_place
 @_config
 @as_json
@@ -75,7 +75,7 @@ def current(as_json: bool, **options: Any) -> int:
     return _report(_database(options["db"], options["config"]), as_json=as_json)
 
 
-@db.command()
+@db.command(epilog=exit_codes.EPILOG)
 @_place
 @_config
 @as_json

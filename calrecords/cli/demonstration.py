@@ -31,7 +31,7 @@ _FRAMES: tuple[tuple[str, dict[str, Any]], ...] = (
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder in which to leave records, store and frames; by default all is removed.",
+    help="New folder in which to leave records, store and frames; by default all is removed.",
 )
 @as_json
 def demo(keep: Path | None, as_json: bool) -> int:
@@ -41,7 +41,11 @@ def demo(keep: Path | None, as_json: bool) -> int:
     each up by its frame ID, and downloads it; nothing outside a folder of its own is touched.
     """
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        try:
+            keep.mkdir(parents=True)
+        except OSError as error:
+            msg = f"--keep names a new folder, and {keep} cannot be made: {error.strerror}"
+            raise click.UsageError(msg) from None
         return _run(keep.absolute(), as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="calrecords-demo-") as folder:
         return _run(Path(folder), as_json=as_json)
@@ -49,9 +53,8 @@ def demo(keep: Path | None, as_json: bool) -> int:
 
 def _run(folder: Path, *, as_json: bool) -> int:
     from calrecords.testing.science_archive import ScienceArchive
-    from calrecords.workflows.facade import connect
+    from calrecords.workflows.connection import connect
 
-    (folder / "records.sqlite").unlink(missing_ok=True)
     with (
         ScienceArchive(files=folder / "store") as archive,
         connect(

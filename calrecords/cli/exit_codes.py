@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from calrecords.errors import CalRecordsError, ConfigurationError, SchemaError, TransientError
+from calrecords.errors import (
+    ArchiveRefusedError,
+    CalRecordsError,
+    ConfigurationError,
+    DataFileNotFoundError,
+    FileStoreRefusedError,
+    FrameNotFoundError,
+    RecordNotFoundError,
+    RecordsRefusedError,
+    SchemaError,
+    StoredFileNotFoundError,
+    TransientError,
+)
 
 OK = 0
 FAILED = 1
@@ -19,12 +31,20 @@ EPILOG = (
 )
 
 
+_NEEDS_MENDING = (ConfigurationError, SchemaError, FileStoreRefusedError, RecordsRefusedError)
+_NOT_FOUND = (
+    DataFileNotFoundError,
+    FrameNotFoundError,
+    RecordNotFoundError,
+    StoredFileNotFoundError,
+)
+
+
 def of_error(error: CalRecordsError) -> int:
     """Return the exit code that says what to do about an error."""
     if isinstance(error, TransientError):
         return TRY_LATER
-    if isinstance(error, ConfigurationError | SchemaError):
+    lacks_right = isinstance(error, ArchiveRefusedError) and error.status in {401, 403}
+    if lacks_right or isinstance(error, _NEEDS_MENDING):
         return CONFIGURATION
-    if isinstance(error, LookupError | FileNotFoundError):
-        return NOT_FOUND
-    return FAILED
+    return NOT_FOUND if isinstance(error, _NOT_FOUND) else FAILED

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
 from calrecords.cli.output import plain, print_json, progress
 from calrecords.cli.querying import named
-from calrecords.errors import CalRecordsError
+from calrecords.errors import CalRecordsError, ChecksumMismatchError, ConfigurationError
+from calrecords.frames import digest_stream
 
 
 @click.command(epilog=exit_codes.EPILOG)
@@ -63,10 +65,29 @@ def fetch(
 
 
 def _copied(path: Path, folder: Path | None) -> Path:
+    """Return a verified copy in a folder: whole, or not at all."""
     if folder is None:
         return path
-    folder.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copy2(path, folder / path.name))
+    target = folder / path.name
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("rb") as source, part.open("wb") as copy:
+            digest = digest_stream(source, sink=copy.write)
+        with part.open("rb") as copy:
+            if digest_stream(copy) != digest:
+                msg = f"{target}: the copy differs from {path}; is the disk in order?"
+                raise ChecksumMismatchError(msg)
+        part.replace(target)
+    except CalRecordsError:
+        raise
+    except OSError as error:
+        msg = f"cannot write {target} (--output): {error.strerror}"
+        raise ConfigurationError(msg) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    return target
 
 
 def _report(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:

@@ -67,23 +67,37 @@ def _take(verb: str, options: dict[str, Any]) -> int:
         take = cal.ingest if verb == "ingest" else cal.register
         for path in paths:
             try:
-                results.append(take(path, is_master=is_master, metadata=metadata))
+                result = take(path, is_master=is_master, metadata=metadata)
             except CalRecordsError as error:
-                results.append(IngestResult(str(path), IngestOutcome.FAILED, error=error))
+                result = IngestResult(str(path), IngestOutcome.FAILED, error=error)
+            results.append(result)
+            _say(result, as_json=as_json)
             advance()
-    return _report(results, as_json=as_json)
+    return _end(results, as_json=as_json)
 
 
 @click.command(epilog=exit_codes.EPILOG)
+@click.option("--failed", is_flag=True, help="Only list the ingestions that ended in a failure.")
 @as_json
 @connection_options
-def resume(as_json: bool, **options: Any) -> int:
-    """Finish every ingestion that was interrupted."""
+def resume(failed: bool, as_json: bool, **options: Any) -> int:
+    """Finish every ingestion that was interrupted.
+
+    Files that were refused are not tried again: mend them, and ingest them anew.
+    """
     with connected(options) as cal:
-        results = cal.resume()
+        if failed:
+            results = cal.failed_ingestions()
+            for result in results:
+                _say(result, as_json=as_json)
+        else:
+            results = cal.resume(progress=lambda result: _say(result, as_json=as_json))
+        ended = 0 if failed else len(cal.failed_ingestions())
     if not results and not as_json:
-        click.echo("nothing to resume")
-    return _report(results, as_json=as_json)
+        click.echo("nothing failed" if failed else "nothing to resume")
+    if ended:
+        click.echo(f"{ended} ended in a failure; `calrecords resume --failed` lists them", err=True)
+    return _end(results, as_json=as_json)
 
 
 def _keyword(word: str) -> tuple[str, str]:
@@ -94,22 +108,22 @@ def _keyword(word: str) -> tuple[str, str]:
     return name, value
 
 
-def _report(results: Sequence[IngestResult], *, as_json: bool) -> int:
+def _say(result: IngestResult, *, as_json: bool) -> None:
+    """Print an outcome as soon as it is there; a failure where errors go."""
     if as_json:
-        print_json([describe_result(result) for result in results])
-    else:
-        for result in results:
-            click.echo(_line(result))
-    return _exit_code(results)
-
-
-def _line(result: IngestResult) -> str:
+        return
     line = f"{result.path}: {result.outcome}"
     if result.frame_id is not None:
         line += f", frame ID {result.frame_id}"
     if result.error is not None:
         line += f": {result.error}"
-    return line
+    click.echo(line, err=result.error is not None)
+
+
+def _end(results: Sequence[IngestResult], *, as_json: bool) -> int:
+    if as_json:
+        print_json([describe_result(result) for result in results])
+    return _exit_code(results)
 
 
 def _exit_code(results: Sequence[IngestResult]) -> int:

@@ -32,7 +32,7 @@ def connection_options(function: _F) -> _F:
 
 def connected(options: dict[str, Any]) -> CalibrationRecords:
     """Connect with the options of a verb, taking them out of `options`."""
-    from calrecords.workflows.facade import connect
+    from calrecords.workflows.connection import connect
 
     names = ("db", "archive", "store", "cache", "config")
     return connect(**{name: options.pop(name) for name in names})

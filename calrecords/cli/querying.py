@@ -22,7 +22,9 @@ from calrecords.cli.output import describe_frame, plain, print_json, print_table
 @click.option("--basename", help="File name without extension.")
 @click.option("--master/--individual", "is_master", default=None, help="Masters or individuals.")
 @click.option("--reduction-level", type=int, help="0 is raw.")
-@click.option("--verdict", type=click.Choice(["good", "bad", "unknown"]))
+@click.option(
+    "--verdict", type=click.Choice(["good", "bad", "unknown"]), help="What somebody said of it."
+)
 @click.option("--dayobs", help="The night, YYYYMMDD.")
 @click.option("--start", help="Earliest dateobs, UTC.")
 @click.option("--end", help="Dateobs before this, UTC.")

@@ -13,6 +13,7 @@ from calrecords.errors import ConfigurationError
 HOW_TO_WRITE = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
 
 _HALF_A_URL = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?:", re.IGNORECASE)
+_KEYWORDS = re.compile(r"\s*(host|hostaddr|port|dbname|user|password|service)\s*=")
 _NO_FILE = frozenset({"", ":memory:"})
 
 
@@ -30,12 +31,15 @@ def database_url(database: str | Path) -> URL:
     if isinstance(database, Path):
         return _sqlite_url(str(database))
     if "://" not in database:
-        if _HALF_A_URL.match(database):
+        if _HALF_A_URL.match(database) or _KEYWORDS.match(database):
             raise ConfigurationError(f"CALRECORDS_DB_URL cannot be read; {HOW_TO_WRITE}")
         return _sqlite_url(database)
     url = _parsed(database)
     kind = url.get_backend_name()
     if kind in {"postgresql", "postgres"}:
+        if "@" in f"{url.host}{url.database}":
+            msg = "CALRECORDS_DB_URL has one @ too many; in a password write %40 for @, %2F for /"
+            raise ConfigurationError(msg)
         return url.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
         msg = f"records live in SQLite or PostgreSQL, not in {kind}; change CALRECORDS_DB_URL"

@@ -30,8 +30,11 @@ def science_archive(tmp_path: Path) -> Iterator[ScienceArchive]:
 def calibration_records(
     science_archive: ScienceArchive, tmp_path: Path
 ) -> Iterator[CalibrationRecords]:
-    """Return records of the test's own, connected to the loopback archive and its store."""
-    from calrecords.workflows.facade import connect
+    """Return records of the test's own, connected to the loopback archive and its store.
+
+    Other settings, for example of header keywords, are those of the test's environment.
+    """
+    from calrecords.workflows.connection import connect
 
     with connect(
         db=tmp_path / "records.sqlite",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import threading
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 REGION = "us-west-2"
 ACCESS_KEY = "testing"
 SECRET_KEY = "testing"  # noqa: S105, RUF100 - a loopback server's, which asks for none
+
+_QUERY = re.compile(r"\?\S*")
+"""What a presigned URL has its signature in."""
 
 _lock = threading.Lock()
 _running: list[LoopbackS3] = []
@@ -207,7 +211,7 @@ def _make_server() -> Any:
 
     class QuietHandler(MotoRequestHandler):
         def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, RUF100
-            logger.debug(message, *args)
+            logger.debug("%s", _QUERY.sub("?...", message % args))
 
     # moto's own ThreadedMotoServer lets werkzeug set up logging, and waits for ever where
     # the port cannot be had.

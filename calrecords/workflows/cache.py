@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import threading
@@ -15,6 +16,7 @@ from calrecords.errors import (
     CalRecordsError,
     ChecksumMismatchError,
     ConfigurationError,
+    FileStoreUnavailableError,
     RecordError,
 )
 from calrecords.forking import start_anew_after_fork
@@ -81,19 +83,34 @@ class FileCache:
         """Return the verified local copy, or None; a damaged copy is removed.
 
         The bytes are hashed at the first use in a process, and again when the file changed.
+
+        Raises
+        ------
+        RecordError
+            If no checksum is recorded for it.
+        ConfigurationError
+            If the cache folder cannot be used.
         """
         path = self.path_of(frame)
         try:
-            seen = _signature(path)
+            return self._verified_copy(path, frame)
         except FileNotFoundError:
             return None
+        except CalRecordsError:
+            raise
+        except OSError as error:
+            msg = f"cannot use {path} (CALRECORDS_CACHE_DIR): {error.strerror}"
+            raise ConfigurationError(msg) from error
+
+    def _verified_copy(self, path: Path, frame: CalibrationFrame) -> Path | None:
+        seen = _signature(path)
         with self._lock:
             if self._verified.get(path) == seen:
                 return path
         try:
             with path.open("rb") as file:
                 _check(frame, digest_stream(file))
-        except (ChecksumMismatchError, FileNotFoundError) as error:
+        except ChecksumMismatchError as error:
             log.warning("%s: removed from the cache: %s", path, error)
             path.unlink(missing_ok=True)
             return None
@@ -109,6 +126,8 @@ class FileCache:
             If the bytes are not those that are recorded; nothing is kept.
         ConfigurationError
             If the cache folder cannot be written.
+        FileStoreUnavailableError
+            If there is no room.
         """
         path = self.path_of(frame)
         part = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex}.part")
@@ -136,7 +155,9 @@ class FileCache:
             self._verified[path] = seen
 
 
-def _unwritable(path: Path, error: OSError) -> ConfigurationError:
+def _unwritable(path: Path, error: OSError) -> CalRecordsError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return FileStoreUnavailableError(f"no room for {path} (CALRECORDS_CACHE_DIR)")
     return ConfigurationError(f"cannot write {path} (CALRECORDS_CACHE_DIR): {error.strerror}")
 
 

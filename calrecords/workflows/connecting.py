@@ -12,6 +12,14 @@ from calrecords.filestore import DummyStore, FileStore, FileSystemStore
 from calrecords.workflows.settings import Settings, header_settings
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path, its ``~`` expanded where there is such a user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def given_settings(
     *,
     db: str | Path | None = None,
@@ -41,7 +49,11 @@ def given_settings(
 
 def _store_settings(place: str) -> dict[str, Any]:
     if place.startswith("s3://"):
-        return {"filestore_type": "s3", "bucket": place.removeprefix("s3://").strip("/")}
+        bucket = place.removeprefix("s3://").strip("/")
+        if not bucket or "/" in bucket:
+            msg = f"store {place!r}: write s3://BUCKET; the archive fixes the paths in it"
+            raise ConfigurationError(msg)
+        return {"filestore_type": "s3", "bucket": bucket}
     if "://" in place:
         msg = f"store {place!r}: give a folder, s3://BUCKET, or a FileStore object"
         raise ConfigurationError(msg)

@@ -12,7 +12,7 @@ from calrecords.archive import ArchiveClient
 from calrecords.errors import CalRecordsError
 from calrecords.filestore import DummyStore, FileStore
 from calrecords.frames import digest_stream
-from calrecords.records import RecordDatabase
+from calrecords.records import Journal, RecordDatabase
 from calrecords.records.engine import WAL_IS_SAFE_FROM
 from calrecords.workflows.cache import FileCache
 from calrecords.workflows.connecting import make_archive, make_factory, make_store
@@ -84,9 +84,18 @@ def _records(database: RecordDatabase) -> str:
         raise _WorthKnowing(msg)
     try:
         database.check()
-        return f"{database.place}, {database.count()} frames"
+        journal = Journal(database)
+        state = f"{database.place}, {database.count()} frames"
+        unfinished, failed = len(journal.unfinished()), len(journal.failed())
     finally:
         database.close()
+    if unfinished or failed:
+        msg = (
+            f"{state}; {unfinished} ingestions are unfinished (run: calrecords resume), "
+            f"{failed} ended in a failure (run: calrecords resume --failed)"
+        )
+        raise _WorthKnowing(msg)
+    return state
 
 
 def _sqlite(settings: Settings) -> Iterator[Finding]:

@@ -17,11 +17,9 @@ from calrecords.records import Journal, RecordDatabase
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.cache import FileCache
 from calrecords.workflows.connecting import (
-    given_settings,
-    make_archive,
+    expanded,
     make_factory,
     make_mapping,
-    make_store,
 )
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.ingest import Ingester
@@ -39,77 +37,6 @@ FrameLike = CalibrationFrame | IngestResult | int | str
 """What names a frame: a frame, a result, a frame ID, or a basename."""
 
 
-def connect(
-    *,
-    db: str | Path | None = None,
-    archive: str | ArchiveClient | None = None,
-    token: str | None = None,
-    store: str | Path | FileStore | None = None,
-    cache: str | Path | None = None,
-    config: str | Path | None = None,
-    on_step: Callable[[IngestStep], None] | None = None,
-) -> CalibrationRecords:
-    """Connect to the records, the file store and the archive that the settings name.
-
-    What is not given comes from the environment, a TOML file, or a default: without any
-    setting, records are a SQLite file and the store a folder, both in the user's data
-    directory, and there is no archive.
-
-    Parameters
-    ----------
-    db : str or Path, optional
-        The records database: a SQLite file, or a URL.
-    archive : str or ArchiveClient, optional
-        Root URL of the Science Archive, or a client of it.
-    token : str, optional
-        Token of a superuser of the archive.
-    store : str, Path or FileStore, optional
-        A folder, ``s3://BUCKET``, or a file store.
-    cache : str or Path, optional
-        Folder of downloaded frames.
-    config : str or Path, optional
-        A TOML file with settings.
-    on_step : callable, optional
-        Called with each `IngestStep` of an ingestion once it is reached.
-
-    Returns
-    -------
-    CalibrationRecords
-        A context manager; safe to share between threads, and usable after a fork.
-
-    Raises
-    ------
-    ConfigurationError
-        If a setting is wrong.
-    SchemaError
-        If the database has another schema, or belongs to another archive.
-    RecordsUnavailableError
-        If the database cannot be reached.
-    """
-    settings = Settings(
-        given_settings(
-            db=db,
-            archive=archive if isinstance(archive, str) else None,
-            token=token,
-            store=None if isinstance(store, FileStore) else store,
-            cache=cache,
-            config=config,
-        )
-    )
-    client = archive if isinstance(archive, ArchiveClient) else make_archive(settings)
-    database = RecordDatabase(settings["db_url"])
-    database.open()
-    if client is not None:
-        database.demand_archive(client.root)
-    return CalibrationRecords(
-        settings=settings,
-        database=database,
-        store=store if isinstance(store, FileStore) else make_store(settings),
-        archive=client,
-        on_step=on_step,
-    )
-
-
 class CalibrationRecords:
     """A pipeline's calibration records, with their file store and archive.
 
@@ -124,7 +51,9 @@ class CalibrationRecords:
         store: FileStore,
         archive: ArchiveClient | None,
         on_step: Callable[[IngestStep], None] | None = None,
+        close: Callable[[], None],
     ) -> None:
+        self._close = close
         self.settings = settings
         self.store = store
         self.archive = archive
@@ -147,11 +76,8 @@ class CalibrationRecords:
         return f"<CalibrationRecords {self._database.place}, archive {root}>"
 
     def close(self) -> None:
-        """Close connections; the object is not used after this."""
-        self._database.close()
-        self.store.close()
-        if self.archive is not None:
-            self.archive.close()
+        """Close connections; an archive client or a store that was passed in stays open."""
+        self._close()
 
     def ingest(
         self,
@@ -223,6 +149,9 @@ class CalibrationRecords:
         metadata: Mapping[str, Any] | None,
     ) -> DataFile:
         if isinstance(path, DataFile):
+            if is_master is not None or metadata is not None:
+                msg = f"{path.filename}: give is_master and metadata where the data file is opened"
+                raise ConfigurationError(msg)
             return path
         return self.open_file(path, is_master=is_master, metadata=metadata)
 
@@ -241,12 +170,20 @@ class CalibrationRecords:
             If the file cannot be used.
         """
         return self._factory.open(
-            Path(path).expanduser(), mapping=self._mapping, metadata=metadata, is_master=is_master
+            expanded(path), mapping=self._mapping, metadata=metadata, is_master=is_master
         )
 
-    def resume(self) -> list[IngestResult]:
-        """Finish every ingestion that was interrupted; one result for each."""
-        return self._ingester.resume()
+    def resume(
+        self, *, progress: Callable[[IngestResult], None] | None = None
+    ) -> list[IngestResult]:
+        """Finish every ingestion that was interrupted; one result for each.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with each result as soon as it is there.
+        """
+        return self._ingester.resume(progress)
 
     def failed_ingestions(self) -> list[IngestResult]:
         """Return the ingestions that ended in a failure, with what they said."""
@@ -281,7 +218,7 @@ class CalibrationRecords:
         if (basename, frame_id, md5, version_key) == (None, None, None, None):
             msg = "say which frame: basename=, frame_id=, md5= or version_key="
             raise ConfigurationError(msg)
-        name = None if basename is None else split_filename(basename)[0]
+        name = None if basename is None else split_filename(str(basename))[0]
         number = None if frame_id is None else operator.index(frame_id)
         return self._database.get(basename=name, frame_id=number, md5=md5, version_key=version_key)
 
@@ -361,7 +298,11 @@ class CalibrationRecords:
         ArchiveError, FileStoreError
             If they cannot be reached, or refuse.
         """
-        chosen = None if source is None else FetchSource(source)
+        try:
+            chosen = None if source is None else FetchSource(source)
+        except ValueError:
+            msg = f"source={source!r}: write 'store' or 'archive'"
+            raise ConfigurationError(msg) from None
         return self._fetcher.fetch(self._frame(frame), chosen)
 
     def open(self, frame: FrameLike) -> HDUList:

@@ -206,9 +206,10 @@ class Settings:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> None:
-        self._given = {k: v for k, v in (given or {}).items() if v is not None}
+        self._given = {k: v for k, v in (given or {}).items() if v not in (None, "")}
         self._environment = os.environ if environment is None else environment
-        self._file, self._table = self._read_file(folder or Path.cwd())
+        self._file, table = self._read_file(folder or Path.cwd())
+        self._table = {name.lower(): value for name, value in table.items()}
         known = (*SETTINGS, *header_settings().values())
         self._refuse_unknown({setting.name for setting in known})
         self._values = {setting.name: self._value(setting) for setting in known}
@@ -282,9 +283,8 @@ def _without_password(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator:
         return text
-    rest = rest.partition("?")[0]
-    authority, slash, path = rest.partition("/")
-    login, at, host = authority.rpartition("@")
-    if at and ":" in login:
-        login = f"{login.partition(':')[0]}:{MASK}"
-    return f"{scheme}://{login}{at}{host}{slash}{path}"
+    login, at, place = rest.rpartition("@")
+    if at:
+        user, colon, _ = login.partition(":")
+        login = f"{user}:{MASK}" if colon else user
+    return f"{scheme}://{login}{at}{place.partition('?')[0]}"

@@ -280,17 +280,37 @@ def test_after_an_unknown_answer_no_refusal_is_certain(server, client, replies, 
     assert caught.value.nothing_taken is False
 
 
-@pytest.mark.parametrize(("body", "nothing_taken"), [(MD5_EXISTS, True), (BOTH_EXIST, False)])
-def test_a_hidden_version_with_our_key_may_be_ours(
-    server, client, replies, record, nothing, body, nothing_taken
+@pytest.mark.parametrize(
+    ("body", "key", "error", "nothing_taken"),
+    [
+        (MD5_EXISTS, "key-1", VersionExistsError, True),
+        (BOTH_EXIST, MD5, VersionExistsError, False),
+        (BOTH_EXIST, "key-1", ArchiveUnavailableError, None),
+    ],
+    ids=["another key", "a key that says nothing", "our key"],
+)
+def test_a_hidden_version_with_our_key_is_ours(
+    server, client, replies, record, nothing, body, key, error, nothing_taken
 ):
     server.will(
         replies.json(400, body),
         lambda seen: replies.json(403, FORBIDDEN) if "versions" in seen.path else nothing,
     )
-    with pytest.raises(VersionExistsError) as caught:
-        client.create_frame(record, **VERSION)
-    assert caught.value.nothing_taken is nothing_taken
+    with pytest.raises(error) as caught:
+        client.create_frame(record, **{**VERSION, "version_key": key})
+    assert getattr(caught.value, "nothing_taken", None) is nothing_taken
+
+
+def test_a_hidden_version_after_a_lost_answer_may_be_ours(server, client, replies, record, nothing):
+    refused = replies.json(400, BOTH_EXIST)
+    server.will(
+        replies.reset(),
+        lambda seen: {"POST": refused}.get(
+            seen.method, replies.json(403, FORBIDDEN) if "versions" in seen.path else nothing
+        ),
+    )
+    with pytest.raises(ArchiveUnavailableError, match="does not show it yet"):
+        client.create_frame(record, **{**VERSION, "version_key": MD5})
 
 
 def test_a_known_checksum_does_not_hide_another_refusal(server, client, replies, record):

@@ -78,3 +78,17 @@ def test_refuses_what_is_no_database_for_records(written, says):
     assert says in str(refused.value)
     assert "secret" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "database",
+    [
+        "postgresql://me:p@ss@host/records",
+        "postgresql://me:p@ss/word@host/records",
+        "host=db.example.org password=hunter2 dbname=records",
+    ],
+)
+def test_a_password_that_is_not_encoded_is_refused_without_a_word_of_it(database):
+    with pytest.raises(ConfigurationError, match="CALRECORDS_DB_URL") as caught:
+        database_url(database)
+    assert [part for part in ("p@ss", "ss@host", "hunter2") if part in str(caught.value)] == []

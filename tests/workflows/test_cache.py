@@ -1,10 +1,16 @@
+import errno
 import os
 import subprocess
 import sys
 
 import pytest
 
-from calrecords.errors import ChecksumMismatchError, ConfigurationError, RecordError
+from calrecords.errors import (
+    ChecksumMismatchError,
+    ConfigurationError,
+    FileStoreUnavailableError,
+    RecordError,
+)
 from calrecords.frames import CalibrationFrame, FrameVersion, digest_stream
 from calrecords.vocabulary import Verdict
 from calrecords.workflows.cache import FileCache
@@ -107,3 +113,18 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_setting(tmp_path, fra
     for use in (cache.check, lambda: cache.add(frame, writes(DATA))):
         with pytest.raises(ConfigurationError, match="CALRECORDS_CACHE_DIR"):
             use()
+
+
+def test_a_cache_that_is_no_folder_is_named_with_its_setting(tmp_path, frame):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="CALRECORDS_CACHE_DIR"):
+        FileCache(tmp_path / "file").get(frame)
+
+
+def test_a_full_disk_is_worth_another_try(cache, frame):
+    def full(_file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(FileStoreUnavailableError, match="no room"):
+        cache.add(frame, full)
+    assert files_in(cache) == []
