@@ -21,6 +21,7 @@ from calrecords.errors import (
 )
 from calrecords.filestore.base import URL_EXPIRES_S, FileStore
 from calrecords.filestore.keys import check_key
+from calrecords.filestore.s3_checksums import base64_of, etag_md5, says, whole_checksum
 from calrecords.filestore.s3_client import make_s3_client
 from calrecords.filestore.s3_errors import s3_errors
 from calrecords.filestore.s3_streams import ObjectReader, VerifyingReader, rewindable
@@ -42,7 +43,6 @@ TRANSFER_TIMEOUT_S = 3600.0
 """Longest that one upload, or waiting within one download, may take, in seconds."""
 
 PROBE_PREFIX = "calrecords-probe"
-_MD5 = re.compile(r"[0-9a-f]{32}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
 
@@ -178,7 +178,7 @@ class S3Store(FileStore):
         for version_id in reversed(self._versions_of_length(key, digest.size)):
             stored = StoredFile(key, version_id, digest.md5, digest.sha256, digest.size)
             with suppress(StoredFileNotFoundError):  # removed since it was listed
-                if _says(self._head(stored), digest) is True:
+                if says(self._head(stored), digest) is True:
                     return stored
         return None
 
@@ -193,9 +193,9 @@ class S3Store(FileStore):
             If S3 cannot be reached.
         """
         head = self._head(stored)
-        checksum = _whole_checksum(head)
+        checksum = whole_checksum(head)
         sha256 = base64.b64decode(checksum).hex() if checksum else head["Metadata"].get("sha256")
-        md5 = _etag_md5(head) or head["Metadata"].get("md5")
+        md5 = etag_md5(head) or head["Metadata"].get("md5")
         return StoredFile(
             stored.key,
             stored.version_key,
@@ -302,7 +302,7 @@ class S3Store(FileStore):
             "Key": key,
             "ContentLength": digest.size,
             "ContentDisposition": f"attachment; filename={filename}",
-            "ChecksumSHA256": _base64_of(digest),
+            "ChecksumSHA256": base64_of(digest),
             "Metadata": {"md5": digest.md5, "sha256": digest.sha256},
         }
         if content_type:
@@ -328,13 +328,13 @@ class S3Store(FileStore):
 
     def _verify(self, stored: StoredFile, checksum: str | None) -> None:
         digest = ContentDigest(stored.md5 or "", stored.sha256 or "", stored.size or 0)
-        if checksum == _base64_of(digest):
+        if checksum == base64_of(digest):
             return
-        says = False if checksum else _says(self._head(stored), digest, trust_metadata=False)
-        if says is None:  # a store that keeps no checksum at all
+        held = False if checksum else says(self._head(stored), digest, trust_metadata=False)
+        if held is None:  # a store that keeps no checksum at all
             with self.open(stored) as source:
-                says = digest_stream(source) == digest
-        if not says:
+                held = digest_stream(source) == digest
+        if not held:
             self.delete(stored)
             msg = (
                 f"the S3 bucket {self._bucket} did not keep the bytes of {stored.key} that were "
@@ -367,36 +367,3 @@ class S3Store(FileStore):
             msg = f"no version of {stored.key} is named, so none can be found in the S3 bucket"
             raise StoredFileNotFoundError(msg)
         return {"Bucket": self._bucket, "Key": stored.key, "VersionId": stored.version_key}
-
-
-def _base64_of(digest: ContentDigest) -> str:
-    return base64.b64encode(bytes.fromhex(digest.sha256)).decode("ascii")
-
-
-def _whole_checksum(head: dict[str, Any]) -> str | None:
-    # Of an object in parts, S3 says the checksum of the parts' checksums: "...-3".
-    checksum = head.get("ChecksumSHA256")
-    return checksum if checksum and "-" not in checksum else None
-
-
-def _etag_md5(head: dict[str, Any]) -> str | None:
-    # Objects in parts, or encrypted with keys of KMS or the customer, have other ETags.
-    etag = head["ETag"].strip('"')
-    encrypted = head.get("SSECustomerAlgorithm") or "kms" in head.get("ServerSideEncryption", "")
-    return etag if _MD5.fullmatch(etag) and not encrypted else None
-
-
-def _says(
-    head: dict[str, Any], digest: ContentDigest, *, trust_metadata: bool = True
-) -> bool | None:
-    """Whether S3 says that an object has these bytes; None where it cannot say."""
-    if head["ContentLength"] != digest.size:
-        return False
-    checksum = _whole_checksum(head)
-    if checksum is not None:
-        return checksum == _base64_of(digest)
-    md5 = _etag_md5(head)
-    if md5 is not None:
-        return md5 == digest.md5
-    sha256 = head["Metadata"].get("sha256")
-    return sha256 == digest.sha256 if sha256 and trust_metadata else None
