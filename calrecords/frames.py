@@ -119,6 +119,8 @@ class StoredFile:
         Lower-case hexadecimal digest, where it is known.
     size : int or None
         Length in bytes, where it is known.
+    is_new : bool
+        Whether the call that returned it wrote it; not compared.
     """
 
     key: str
@@ -126,6 +128,7 @@ class StoredFile:
     md5: str | None = None
     sha256: str | None = None
     size: int | None = None
+    is_new: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,11 @@ class ArchiveClient:
             If it is not known whether the archive took it. To call again is safe.
         """
         wanted = checked_md5(md5)
-        body = encoded_record(record, version_key=version_key, md5=wanted, extension=extension)
+        try:
+            body = encoded_record(record, version_key=version_key, md5=wanted, extension=extension)
+        except ArchiveRefusedError as error:
+            error.nothing_taken = True
+            raise
         registration = Registration(
             self._transport,
             body,

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -125,7 +126,7 @@ class FileSystemStore(FileStore):
             remove_empty_directories(directory, below=self._root)
             raise
         logger.debug("stored %s, sha256 %s, in %s", key, digest.sha256, self._root)
-        return _stored(key, digest)
+        return replace(_stored(key, digest), is_new=True)
 
     def publish(self, stored: StoredFile) -> None:
         """Make this version what readers find at its key, in one step.

@@ -152,7 +152,9 @@ class S3Store(FileStore):
             answer = self._upload(
                 VerifyingReader(key, body, digest, timeout_s=self._timeout_s), arguments
             )
-        stored = StoredFile(key, self._version_id(answer), digest.md5, digest.sha256, digest.size)
+        stored = StoredFile(
+            key, self._version_id(answer), digest.md5, digest.sha256, digest.size, is_new=True
+        )
         self._verify(stored, answer.get("ChecksumSHA256"))
         logger.debug("stored %s, version %s, in bucket %s", key, stored.version_key, self._bucket)
         return stored

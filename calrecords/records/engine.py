@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,6 +46,7 @@ def make_engine(url: URL) -> Engine:
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "invalidate", _let_go_of_sqlite)
         return engine
     try:
         return sa.create_engine(url, pool_pre_ping=True, connect_args=_postgresql_arguments(url))
@@ -95,6 +97,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     except BaseException:
         connection.close()
         raise
+
+
+def _let_go_of_sqlite(connection: sqlite3.Connection, *_: Any) -> None:
+    """End the transaction of a connection that an interrupt broke, which would hold its lock."""
+    with suppress(sqlite3.Error):
+        connection.rollback()
 
 
 def _choose_journal(connection: sqlite3.Connection) -> None:

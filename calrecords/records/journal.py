@@ -7,12 +7,13 @@ one basename, since two versions of a frame must reach the archive and the store
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from calrecords.errors import DuplicateRecordError
+from calrecords.errors import DuplicateRecordError, InvalidRecordError
 from calrecords.frames import Ingestion
 from calrecords.records.claims import Claim
 from calrecords.records.database import RecordDatabase
@@ -27,7 +28,10 @@ from calrecords.records.journal_entries import (
 from calrecords.records.leases import LEASE, is_gone, new_owner
 from calrecords.records.models import JournalEntry
 from calrecords.records.recording import check_identity
+from calrecords.records.storable import plain_json
 from calrecords.vocabulary import IngestionState
+
+log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -70,6 +74,8 @@ class Journal:
                 start_again(entry, intent)
             else:
                 entry.path = intent.path
+                if entry.state == IngestionState.STORED:
+                    entry.archive_record = plain_json(intent.archive_record)
             return self._claimed(session, entry)
 
     def claim(self, ingestion_id: int) -> Claim | None:
@@ -86,22 +92,24 @@ class Journal:
                 return None
             return self._claimed(session, entry)
 
-    def unfinished(self) -> list[Ingestion]:
-        """Return the ingestions that can be resumed, oldest first."""
-        return self._in_state(*UNFINISHED)
+    def unfinished(self, basename: str | None = None) -> list[Ingestion]:
+        """Return the ingestions that can be resumed, oldest first; of one basename, or all."""
+        return self._in_state(*UNFINISHED, basename=basename)
 
     def failed(self) -> list[Ingestion]:
         """Return the ingestions that ended in a failure, oldest first."""
         return self._in_state(IngestionState.FAILED)
 
-    def _in_state(self, *states: IngestionState) -> list[Ingestion]:
+    def _in_state(self, *states: IngestionState, basename: str | None = None) -> list[Ingestion]:
+        asked = sa.select(JournalEntry).where(JournalEntry.state.in_(states))
+        if basename is not None:
+            asked = asked.where(JournalEntry.basename == basename)
         with self._database.read() as connection, Session(connection) as session:
-            entries = session.scalars(
-                sa.select(JournalEntry)
-                .where(JournalEntry.state.in_(states))
-                .order_by(JournalEntry.id)
-            )
-            return [as_ingestion(entry) for entry in entries]
+            return [
+                ingestion
+                for entry in session.scalars(asked.order_by(JournalEntry.id))
+                if (ingestion := _readable(entry)) is not None
+            ]
 
     def _claimed(self, session: Session, entry: JournalEntry) -> Claim:
         owner = new_owner()
@@ -109,6 +117,14 @@ class Journal:
         entry.lease_until = datetime.now(UTC) + LEASE
         session.flush()
         return Claim(self._database, owner, as_ingestion(entry))
+
+
+def _readable(entry: JournalEntry) -> Ingestion | None:
+    try:
+        return as_ingestion(entry)
+    except InvalidRecordError as error:
+        log.warning("passed over in the journal: %s", error)
+        return None
 
 
 def _one_at_a_time(session: Session, basename: str) -> None:

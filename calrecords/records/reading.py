@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from calrecords.errors import ConfigurationError, RecordNotFoundError
+from calrecords.errors import ConfigurationError, DuplicateRecordError, RecordNotFoundError
 from calrecords.frames import CalibrationFrame, FrameVersion
 from calrecords.records.models import Frame, Instrument, Site, Version
 from calrecords.records.storable import is_storable
@@ -121,6 +121,8 @@ def get_frame(
     ------
     ConfigurationError
         If nothing is asked for.
+    DuplicateRecordError
+        If frames of several names have this file, and no name is given.
     RecordNotFoundError
         If no such frame, or no such version of it, is recorded.
     """
@@ -134,14 +136,17 @@ def get_frame(
     statement = _select().where(*(column == value for _, column, value in asked))
     if md5 is None and version_key is None:
         statement = statement.where(Version.is_current)
-    row = None
+    rows: Sequence[Row[Any]] = ()
     if all(is_storable(value) for value in values):
-        row = connection.execute(statement.order_by(Version.id.desc()).limit(1)).one_or_none()
-    if row is None:
+        rows = connection.execute(statement.order_by(Version.id.desc())).all()
+    if len(found := sorted({row.basename for row in rows})) > 1:
+        msg = f"several frames have this file: {', '.join(found[:5])}; add basename="
+        raise DuplicateRecordError(msg)
+    if not rows:
         said = ", ".join(f"{name} {value}" for name, _, value in asked)
         msg = f"no frame is recorded with {said}; ingest it, or look at `calrecords query`"
         raise RecordNotFoundError(msg)
-    return _frame(row)
+    return _frame(rows[0])
 
 
 def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]:

@@ -138,6 +138,7 @@ class FileCache:
                 _check(frame, write(file))
                 file.flush()
                 os.fsync(file.fileno())
+            seen = _signature(part)
             part.replace(path)
             _sync_folder(path.parent)
         except CalRecordsError:
@@ -147,7 +148,7 @@ class FileCache:
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
-        self._remember(path, _signature(path))
+        self._remember(path, seen)
         return path
 
     def _remember(self, path: Path, seen: tuple[int, int, int]) -> None:
@@ -181,7 +182,7 @@ def _remove_strays(folder: Path) -> None:
         pid = part.name.rsplit(".", 2)[-2].partition("-")[0]
         try:
             os.kill(int(pid), 0)
-        except (ProcessLookupError, ValueError):
+        except (ProcessLookupError, ValueError, OverflowError):
             part.unlink(missing_ok=True)
         except PermissionError:
             continue

@@ -51,7 +51,8 @@ def connect(
     Returns
     -------
     CalibrationRecords
-        A context manager; safe to share between threads, and usable after a fork.
+        A context manager; safe to share between threads, and usable after a fork, provided
+        that no other thread is using it at that moment.
 
     Raises
     ------

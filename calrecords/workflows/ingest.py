@@ -13,6 +13,7 @@ from calrecords.datafiles import DataFile, check_archivable, open_regular_file
 from calrecords.errors import (
     ArchiveRefusedError,
     CalRecordsError,
+    ChecksumMismatchError,
     ConfigurationError,
     DataFileError,
     DuplicateRecordError,
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 WAIT_FOR_OTHERS_S = 600.0
 """How long to wait for another worker that is at the same basename."""
 
-_REFUSES_THE_FRAME = frozenset({400, 413, 422})
+_REFUSES_THE_FRAME = frozenset({None, 400, 413, 422})
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.5
 
 
@@ -93,7 +94,7 @@ class Ingester:
             return self._already_there(frame, data_file)
         key = data_file.store_key
         record = check_archivable(data_file, archive.observation_types())
-        self._database.belongs_to(archive.root)
+        self._database.demand_archive(archive.root)
         self._store.check(for_archive=True)
         return self._carry_out(self._claim(data_file, key, record))
 
@@ -154,10 +155,15 @@ class Ingester:
         return self._archive
 
     def _recorded(self, data_file: DataFile) -> CalibrationFrame | None:
+        digest = data_file.digest()
         try:
-            return self._database.get(basename=data_file.basename, md5=data_file.digest().md5)
+            frame = self._database.get(basename=data_file.basename, md5=digest.md5)
         except RecordNotFoundError:
             return None
+        if frame.version.sha256 not in {None, digest.sha256}:
+            msg = f"{data_file.filename}: has the md5 of a recorded version, but other bytes"
+            raise DuplicateRecordError(msg)
+        return frame
 
     def _is_archived(self, frame: CalibrationFrame) -> bool:
         md5 = frame.version.md5
@@ -184,7 +190,7 @@ class Ingester:
         )
         try:
             self._store.stat(stored)
-        except StoredFileNotFoundError:
+        except (StoredFileNotFoundError, ChecksumMismatchError):
             if self._store.keeps_versions or version.version_key != version.md5:
                 raise
             with open_regular_file(data_file.path) as source:
@@ -205,6 +211,7 @@ class Ingester:
             key=key,
             content_type=data_file.content_type,
         )
+        self._finish_older(intent)
         give_up = time.monotonic() + WAIT_FOR_OTHERS_S
         pause_s = _FIRST_LOOK_S
         while (claim := self._journal.intend(intent)) is None:
@@ -217,12 +224,20 @@ class Ingester:
             pause_s = min(2 * pause_s, _LONGEST_LOOK_S)
         return claim
 
+    def _finish_older(self, intent: Intent) -> None:
+        """Finish other versions of the frame that were interrupted, so that theirs come first."""
+        for older in self._journal.unfinished(intent.basename):
+            if older.digest != intent.digest:
+                result = self._resume(older)
+                if result.error is not None:
+                    log.warning("%s: stays unfinished: %s", older.path, result.error)
+
     def _carry_out(self, claim: Claim) -> IngestResult:
         try:
             archive = None
             if claim.ingestion.archive_record is not None:
                 archive = self._demand_archive()
-                self._database.belongs_to(archive.root)
+                self._database.demand_archive(archive.root)
             with claim.kept():
                 return Steps(claim, self._database, self._store, archive, self._on_step).run()
         except CalRecordsError as error:
@@ -236,17 +251,19 @@ class Ingester:
 
 
 def _ends(error: CalRecordsError, ingestion: Ingestion) -> bool:
-    """Return whether an error ends an ingestion: the file is refused, and nothing is left of it.
+    """Return whether an error ends an ingestion: this file is refused, and will always be.
 
     All else can be resumed once it is mended: a setting, a right, a store that was away.
     """
-    if ingestion.state is not IngestionState.INTENDED or ingestion.version_key is not None:
+    if ingestion.state is IngestionState.ARCHIVED:
         return False
     if isinstance(error, ArchiveRefusedError):
-        return error.status in _REFUSES_THE_FRAME
-    return isinstance(
-        error, DataFileError | DuplicateRecordError | UnsafeKeyError | VersionExistsError
-    )
+        return error.nothing_taken and error.status in _REFUSES_THE_FRAME
+    if isinstance(error, DuplicateRecordError | UnsafeKeyError):
+        return True
+    if isinstance(error, VersionExistsError):
+        return error.nothing_taken
+    return isinstance(error, DataFileError) and ingestion.version_key is None
 
 
 @contextmanager

@@ -60,9 +60,7 @@ class Steps:
         self._reached = reached
         self._outcome = IngestOutcome.REGISTERED if archive is None else IngestOutcome.INGESTED
         self._stored: StoredFile | None = None
-        begun = claim.ingestion
-        self._is_first = begun.state is IngestionState.INTENDED and begun.version_key is None
-        self._was_stored = begun.version_key is not None
+        self._is_ours = False
 
     @property
     def _now(self) -> Ingestion:
@@ -79,8 +77,8 @@ class Steps:
         self._look_after_stored()
         if self._now.state is IngestionState.INTENDED:
             self._reached(IngestStep.INTENDED)
-            if self._archive is not None:
-                self._ask(self._archive)
+        if self._now.state is not IngestionState.ARCHIVED and self._archive is not None:
+            self._ask(self._archive)
         if self._now.state is IngestionState.INTENDED:
             self._put()
         if self._now.state is IngestionState.STORED and self._archive is not None:
@@ -106,8 +104,9 @@ class Steps:
         if version is None:
             self._outcome = IngestOutcome.NEW_VERSION
             return
-        self._outcome = IngestOutcome.ALREADY_THERE
-        self._archived(frame)
+        if self._stored is None or version.version_key != self._now.version_key:
+            self._outcome = IngestOutcome.ALREADY_THERE
+        self._archived(archive, frame)
 
     def _put(self) -> None:
         try:
@@ -116,7 +115,7 @@ class Steps:
             self._stored = self._store.find(self._now.key, self._now.digest)
             if self._stored is None:
                 raise
-        self._was_stored = True
+        self._is_ours = self._stored.is_new
         self._reached(IngestStep.PUT)
         self._claim.advance(IngestionState.STORED, version_key=self._stored.version_key)
         self._reached(IngestStep.STORED)
@@ -147,24 +146,26 @@ class Steps:
                 extension=now.extension,
             )
         except (ArchiveRefusedError, VersionExistsError) as error:
-            if error.nothing_taken and self._is_first:
+            if error.nothing_taken and self._is_ours:
                 self._claim.advance(IngestionState.INTENDED)
                 if self._withdraw(version_key):
                     self._claim.advance(IngestionState.INTENDED, version_key=None)
             raise
         if len(frame.versions) > 1 and self._outcome is IngestOutcome.INGESTED:
             self._outcome = IngestOutcome.NEW_VERSION
-        self._archived(frame)
+        self._archived(archive, frame)
 
-    def _archived(self, frame: ArchiveFrame) -> None:
+    def _archived(self, archive: ArchiveClient, frame: ArchiveFrame) -> None:
         """Write down what the archive says of our version."""
         ours, now = frame.version_with(self._now.digest.md5), self._now
         if ours is None:
             msg = f"{now.path}: the archive answered with frame {frame.frame_id}, without our file"
             raise ArchiveUnavailableError(msg)
         if now.version_key is not None and ours.version_key != now.version_key:
-            self._withdraw(now.version_key)
+            if self._is_ours:
+                self._withdraw(now.version_key)
             self._stored = None
+        self._database.belongs_to(archive.root)
         self._reached(IngestStep.REGISTERED)
         self._claim.advance(
             IngestionState.ARCHIVED,
@@ -202,25 +203,21 @@ class Steps:
         """Return what our store has of the version that the archive names, if anything."""
         try:
             return self._store.stat(self._version(str(self._now.version_key)))
-        except StoredFileNotFoundError:
+        except (StoredFileNotFoundError, ChecksumMismatchError):
             return None
 
     def _put_back(self) -> StoredFile | None:
         """Give the store what it lacks of a version that the archive has, where that can be.
 
-        None where the bytes were never in our store, but in another one that feeds the archive.
+        None where it cannot: the bytes may be in another store, which feeds the archive.
         """
         now = self._now
         if now.version_key == now.digest.md5 and not self._store.keeps_versions:
             return self._copy_to_store()
-        if self._was_stored:
-            msg = (
-                f"{now.path}: registered as frame {now.frame_id}, and its version "
-                f"{now.version_key} is gone from the file store ({now.key}); mend the store's "
-                "settings or restore it, then resume"
-            )
-            raise StoredFileNotFoundError(msg)
-        log.warning("%s: the archive has it, but our file store does not", now.path)
+        log.warning(
+            "%s: frame %s is in the archive, and its version %s is not in our file store",
+            *(now.path, now.frame_id, now.version_key),
+        )
         return None
 
     def _version(self, version_key: str) -> StoredFile:
@@ -229,6 +226,7 @@ class Steps:
 
     def _withdraw(self, version_key: str) -> bool:
         """Take back bytes that the archive will never refer to; say whether they are gone."""
+        self._claim.renew()
         try:
             self._store.delete(self._version(version_key))
         except CalRecordsError as error:

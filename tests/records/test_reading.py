@@ -5,7 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from calrecords.errors import ConfigurationError, InvalidRecordError, RecordNotFoundError
+from calrecords.errors import (
+    ConfigurationError,
+    DuplicateRecordError,
+    InvalidRecordError,
+    RecordNotFoundError,
+)
 from calrecords.frames import FrameFacts
 from calrecords.records import FrameFilter
 from calrecords.vocabulary import Binning, ObservationType, Verdict
@@ -154,12 +159,12 @@ def test_a_miss_says_what_was_asked(three, asked, says):
     )
 
 
-def test_of_two_frames_with_the_same_bytes_the_one_recorded_last_is_found(
-    three, record, make_version
-):
+def test_two_frames_with_the_same_bytes_are_told_apart_by_name(three, record, make_version):
     new = make_version("copy-of-bias", "1", facts=BIAS)
     record(new)
-    assert three.get(md5=new.digest.md5).basename == "copy-of-bias"
+    with pytest.raises(DuplicateRecordError, match=r"bias, copy-of-bias; add basename="):
+        three.get(md5=new.digest.md5)
+    assert three.get(basename="copy-of-bias", md5=new.digest.md5).basename == "copy-of-bias"
     assert three.get(basename="bias", md5=new.digest.md5).basename == "bias"
 
 

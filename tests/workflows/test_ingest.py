@@ -16,6 +16,7 @@ from calrecords.errors import (
     SchemaError,
     VersionExistsError,
 )
+from calrecords.testing import ScienceArchive
 from calrecords.workflows.results import IngestStep
 
 REAL_FRAMES = [
@@ -405,3 +406,72 @@ def test_forked_processes_share_no_connection(world, make_frame):
             assert cal.lookup(result.frame_id).basename == result.frame.basename
         assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
         assert len(cal.query()) == len(paths)
+
+
+@pytest.mark.parametrize("world", ["file system"], indirect=True)
+def test_a_source_that_lies_in_the_store_is_never_taken_away(world, make_frame):
+    path = make_frame(site="lsc", camera="fa01", dateobs="2026-01-01T04:00:00")
+    with world.connect() as cal:
+        key = cal.open_file(path, is_master=True).store_key
+        place = world.folder / "store" / key
+        place.parent.mkdir(parents=True)
+        source = path.rename(place)
+        world.archive.faults.add("403", method="POST")
+        with pytest.raises(ArchiveRefusedError):
+            cal.ingest(source, is_master=True)
+        assert source.exists()
+        [result] = cal.resume()
+        assert cal.fetch(result, source="archive").read_bytes() == source.read_bytes()
+
+
+def test_bytes_that_another_pipeline_stored_are_not_taken_back(world, make_frame, tmp_path):
+    path = make_frame()
+    with world.connect() as production:
+        frame = production.ingest(path, is_master=True).frame
+        with ScienceArchive() as staging:
+            staging.faults.add("403", method="POST")
+            with (
+                world.connect(
+                    db=tmp_path / "s.sqlite", archive=staging.root, token=staging.token
+                ) as trial,
+                pytest.raises(ArchiveRefusedError),
+            ):
+                trial.ingest(path, is_master=True)
+        assert production.fetch(frame, source="store").read_bytes() == path.read_bytes()
+
+
+def test_our_own_record_keeps_its_bytes_when_the_archive_has_another_version_key(
+    world, make_frame, tmp_path
+):
+    path = make_frame()
+    with world.connect() as ours:
+        local = ours.register(path, is_master=True)
+        with world.connect(db=tmp_path / "o.sqlite", store=tmp_path / "elsewhere") as theirs:
+            theirs.ingest(path, is_master=True)
+        result = ours.ingest(path, is_master=True)
+        assert result.frame_id == 1
+        assert ours.fetch(local.frame, source="store").read_bytes() == path.read_bytes()
+
+
+def test_a_refused_first_ingestion_does_not_bind_the_database(world, make_frame):
+    path = make_frame()
+    with ScienceArchive() as other:
+        other.faults.add("403", method="POST")
+        with (
+            world.connect(archive=other.root, token=other.token) as cal,
+            pytest.raises(ArchiveRefusedError),
+        ):
+            cal.ingest(path, is_master=True)
+    with world.connect() as cal:
+        assert cal.ingest(path, is_master=True).frame_id == 1
+
+
+def test_the_same_bytes_under_two_names_are_told_apart(world, make_frame):
+    path = make_frame()
+    other = shutil.copy(path, path.with_name("another-name.fits"))
+    with world.connect() as cal:
+        one = cal.register(path, is_master=True).frame
+        two = cal.register(other, is_master=True).frame
+        with pytest.raises(DuplicateRecordError, match="another-name"):
+            cal.get(md5=one.version.md5)
+        assert cal.get(basename="another-name", md5=one.version.md5) == two

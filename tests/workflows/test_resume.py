@@ -1,11 +1,13 @@
 import hashlib
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 import calrecords
 from calrecords import IngestOutcome
-from calrecords.errors import ConfigurationError, DataFileNotFoundError
+from calrecords.errors import ConfigurationError, DataFileNotFoundError, DuplicateRecordError
 from calrecords.testing import LoopbackS3
 from calrecords.workflows.results import IngestStep
 
@@ -51,7 +53,7 @@ def test_ingesting_again_completes_what_was_killed(step, world, make_frame):
         assert world.strays() == []
 
 
-@pytest.mark.parametrize("step", [IngestStep.INTENDED, IngestStep.ARCHIVED, IngestStep.PUBLISHED])
+@pytest.mark.parametrize("step", list(IngestStep))
 def test_a_killed_older_version_never_replaces_a_newer_one(step, world, make_frame):
     older, newer = make_frame("one", seed=1), make_frame("two", seed=2)
     world.ingest_and_die(older, step)
@@ -60,6 +62,7 @@ def test_a_killed_older_version_never_replaces_a_newer_one(step, world, make_fra
         cal.resume()
         [(frame_id, _, versions)] = world.archived()
         current = cal.get(frame_id=frame_id)
+        assert versions == [md5_of(newer), md5_of(older)]
         assert versions[0] == current.version.md5 == world.published()[current.version.key]
         assert {v.version.md5 for v in cal.versions(current)} == {md5_of(older), md5_of(newer)}
         for version, path in ((md5_of(older), older), (md5_of(newer), newer)):
@@ -129,28 +132,52 @@ def test_bytes_that_the_store_lost_meanwhile_are_put_again(step, world, make_fra
     assert world.archived() == [(result.frame_id, result.frame.basename, [md5_of(path)])]
 
 
+@pytest.mark.parametrize("world", ["file system"], indirect=True)
 @pytest.mark.parametrize("step", [IngestStep.STORED, IngestStep.REGISTERED, IngestStep.ARCHIVED])
 def test_without_store_and_source_it_stays_to_be_resumed(step, world, make_frame):
     path = make_frame()
     data = path.read_bytes()
     world.ingest_and_die(path, step)
     path.unlink()
-    if world.s3:
-        kept = dict(world.stored())
-        other = LoopbackS3()
-        with other, world.connect(store=f"s3://{other.bucket}") as cal:
-            assert [result.outcome for result in cal.resume()] == [IngestOutcome.FAILED]
-        assert world.stored() == kept
-    else:
-        aside = lose_the_store(world)
-        with world.connect() as cal:
-            assert [result.outcome for result in cal.resume()] == [IngestOutcome.FAILED]
-        shutil.rmtree(world.folder / "store", ignore_errors=True)
-        aside.rename(world.folder / "store")
+    aside = lose_the_store(world)
+    with world.connect() as cal:
+        assert [result.outcome for result in cal.resume()] == [IngestOutcome.FAILED]
+    shutil.rmtree(world.folder / "store", ignore_errors=True)
+    aside.rename(world.folder / "store")
     with world.connect() as cal:
         [result] = cal.resume()
         assert cal.fetch(result, source="archive").read_bytes() == data
     assert [versions for _, _, versions in world.archived()] == [[result.frame.version.md5]]
+
+
+@pytest.mark.parametrize("world", ["S3"], indirect=True)
+@pytest.mark.parametrize("step", [IngestStep.REGISTERED, IngestStep.ARCHIVED])
+def test_what_is_archived_from_another_store_is_recorded_without_a_key(step, world, make_frame):
+    path = make_frame()
+    world.ingest_and_die(path, step)
+    before = world.stored()
+    with LoopbackS3() as other, world.connect(store=f"s3://{other.bucket}") as cal:
+        [result] = cal.resume()
+        assert result.frame.version.key is None
+        assert cal.fetch(result).read_bytes() == path.read_bytes()
+        assert other.object_keys() == []
+    assert world.stored() == before
+
+
+@pytest.mark.parametrize("world", ["file system"], indirect=True)
+@pytest.mark.parametrize("step", [IngestStep.STORED, IngestStep.ARCHIVED, IngestStep.RECORDED])
+def test_bytes_that_the_store_cut_short_are_put_again(step, world, make_frame):
+    path = make_frame()
+    world.ingest_and_die(path, step)
+    for held in (world.folder / "store").rglob("*"):
+        if held.is_file():
+            held.chmod(0o644)
+            held.write_bytes(b"")
+    with world.connect() as cal:
+        cal.resume()
+        result = cal.ingest(path, is_master=True)
+        for source in ("store", "archive"):
+            assert cal.fetch(result, source=source).read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("step", [step for step in IngestStep if step is not IngestStep.RECORDED])
@@ -173,3 +200,46 @@ def test_a_wrong_setting_or_right_never_ends_an_ingestion(step, world, make_fram
         assert cal.resume() == cal.failed_ingestions() == []
     assert [versions for _, _, versions in world.archived()] == [[md5_of(path)]]
     assert list(world.stored().values()) == [[md5_of(path)]]
+
+
+def test_another_cameras_frame_is_not_overwritten_by_a_resumed_one(world, make_frame):
+    first = make_frame("one", camera="fa01", basename="bpm", seed=1)
+    second = make_frame("two", camera="fa02", basename="bpm", seed=2)
+    world.ingest_and_die(first, IngestStep.STORED)
+    with world.connect() as cal:
+        with pytest.raises(DuplicateRecordError, match="camera"):
+            cal.ingest(second, is_master=True)
+        assert cal.resume() == []
+        assert cal.get(basename="bpm").camera == "fa01"
+    assert [versions for _, _, versions in world.archived()] == [[md5_of(first)]]
+
+
+def test_ingesting_a_killed_registration_goes_on_to_the_archive(world, make_frame):
+    class PowerCutError(BaseException):
+        pass
+
+    def cut(reached):
+        if reached is IngestStep.PUBLISHED:
+            raise PowerCutError
+
+    path = make_frame()
+    with world.connect(on_step=cut) as cal, pytest.raises(PowerCutError):
+        cal.register(path, is_master=True)
+    with world.connect() as cal:
+        result = cal.ingest(path, is_master=True)
+        assert (result.outcome, result.frame_id) == (IngestOutcome.INGESTED, 1)
+        assert cal.resume() == []
+    assert world.archived() == [(1, result.frame.basename, [md5_of(path)])]
+
+
+def test_one_unreadable_row_does_not_keep_the_others_from_being_resumed(world, make_frame, caplog):
+    paths = [make_frame(basename=f"bias-{n}", seed=n) for n in range(2)]
+    for path in paths:
+        world.ingest_and_die(path, IngestStep.INTENDED)
+    with closing(sqlite3.connect(world.places["db"])) as connection:
+        connection.execute("""UPDATE ingestions SET facts = '{"colour": 1}' WHERE id = 1""")
+        connection.commit()
+    with world.connect() as cal:
+        assert [result.path for result in cal.resume()] == [str(paths[1])]
+        assert "passed over" in caplog.text
+        assert cal.ingest(paths[0], is_master=True).outcome is IngestOutcome.INGESTED
