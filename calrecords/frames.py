@@ -156,6 +156,12 @@ class FrameVersion:
     extension: str
     key: str | None
 
+    def stored(self) -> StoredFile | None:
+        """Return its place in the file store; None where that is not known."""
+        if self.key is None or self.version_key is None:
+            return None
+        return StoredFile(self.key, self.version_key, self.md5, self.sha256, self.size)
+
 
 @dataclass(frozen=True)
 class CalibrationFrame:

@@ -17,8 +17,8 @@ def doctor(as_json: bool, **options: str | None) -> int:
 
     The store is tried with a small file, which is removed again.
     """
-    from calrecords.workflows.connecting import given_settings
     from calrecords.workflows.diagnosis import Health, diagnose
+    from calrecords.workflows.parts import given_settings
     from calrecords.workflows.settings import Settings
 
     findings = []

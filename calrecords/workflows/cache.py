@@ -17,7 +17,7 @@ from calrecords.errors import (
     ChecksumMismatchError,
     ConfigurationError,
     FileStoreUnavailableError,
-    RecordError,
+    RecordNotFoundError,
 )
 from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CalibrationFrame, ContentDigest, FrameVersion, digest_stream
@@ -70,13 +70,13 @@ class FileCache:
 
         Raises
         ------
-        RecordError
+        RecordNotFoundError
             If no checksum is recorded for it.
         """
         md5 = frame.version.md5
         if md5 is None:
             msg = f"{frame.filename}: recorded without a checksum, so no bytes can be verified"
-            raise RecordError(msg)
+            raise RecordNotFoundError(msg)
         return self._folder / md5[:2] / md5 / frame.filename
 
     def get(self, frame: CalibrationFrame) -> Path | None:
@@ -86,7 +86,7 @@ class FileCache:
 
         Raises
         ------
-        RecordError
+        RecordNotFoundError
             If no checksum is recorded for it.
         ConfigurationError
             If the cache folder cannot be used.

@@ -9,8 +9,8 @@ from pathlib import Path
 from calrecords.archive import ArchiveClient
 from calrecords.filestore import FileStore
 from calrecords.records import RecordDatabase
-from calrecords.workflows.connecting import given_settings, make_archive, make_store
 from calrecords.workflows.facade import CalibrationRecords
+from calrecords.workflows.parts import given_settings, make_archive, make_store
 from calrecords.workflows.results import IngestStep
 from calrecords.workflows.settings import Settings
 

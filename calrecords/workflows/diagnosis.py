@@ -15,7 +15,7 @@ from calrecords.frames import digest_stream
 from calrecords.records import Journal, RecordDatabase
 from calrecords.records.engine import WAL_IS_SAFE_FROM
 from calrecords.workflows.cache import FileCache
-from calrecords.workflows.connecting import make_archive, make_factory, make_store
+from calrecords.workflows.parts import make_archive, make_factory, make_store
 from calrecords.workflows.settings import Settings
 
 _PROBE_KEY = "calrecords-doctor/probe"

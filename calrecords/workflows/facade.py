@@ -16,13 +16,9 @@ from calrecords.frames import CalibrationFrame
 from calrecords.records import Journal, RecordDatabase
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.cache import FileCache
-from calrecords.workflows.connecting import (
-    expanded,
-    make_factory,
-    make_mapping,
-)
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.ingest import Ingester
+from calrecords.workflows.parts import expanded, make_factory, make_mapping
 from calrecords.workflows.querying import ROW_LIMIT, find_frames
 from calrecords.workflows.results import IngestResult, IngestStep
 from calrecords.workflows.settings import Settings
@@ -212,12 +208,11 @@ class CalibrationRecords:
         ------
         ConfigurationError
             If nothing is asked for.
+        DuplicateRecordError
+            If frames of several names have this file, and no name is given.
         RecordNotFoundError
             If there is no such record.
         """
-        if (basename, frame_id, md5, version_key) == (None, None, None, None):
-            msg = "say which frame: basename=, frame_id=, md5= or version_key="
-            raise ConfigurationError(msg)
         name = None if basename is None else split_filename(str(basename))[0]
         number = None if frame_id is None else operator.index(frame_id)
         return self._database.get(basename=name, frame_id=number, md5=md5, version_key=version_key)

@@ -12,14 +12,13 @@ from calrecords.archive import ArchiveClient
 from calrecords.errors import (
     ArchiveError,
     CalRecordsError,
-    ChecksumMismatchError,
     ConfigurationError,
     FileStoreError,
-    RecordError,
+    RecordNotFoundError,
     StoredFileNotFoundError,
 )
 from calrecords.filestore import FileStore
-from calrecords.frames import CalibrationFrame, ContentDigest, StoredFile
+from calrecords.frames import CalibrationFrame, ContentDigest
 from calrecords.workflows.cache import FileCache
 
 log = logging.getLogger(__name__)
@@ -67,6 +66,8 @@ class Fetcher:
             If what can be had is not what was recorded.
         StoredFileNotFoundError
             If neither the store nor the archive has this version any more.
+        RecordNotFoundError
+            If no checksum is recorded for it.
         ConfigurationError
             If `source` is the archive and none is named.
         ArchiveError, FileStoreError
@@ -103,19 +104,16 @@ class Fetcher:
         raise StoredFileNotFoundError(msg)
 
     def _has_key(self, frame: CalibrationFrame) -> bool:
-        return frame.version.key is not None
+        return frame.version.stored() is not None
 
     def _has_frame_id(self, frame: CalibrationFrame) -> bool:
         return frame.frame_id is not None and self._archive is not None
 
     def _from_store(self, frame: CalibrationFrame, sink: BinaryIO) -> ContentDigest:
-        version = frame.version
-        if version.key is None or version.version_key is None:
+        stored = frame.version.stored()
+        if stored is None:
             msg = f"{frame.filename}: recorded without its place in the file store"
-            raise RecordError(msg)
-        stored = StoredFile(
-            version.key, version.version_key, version.md5, version.sha256, version.size
-        )
+            raise StoredFileNotFoundError(msg)
         return self._store.copy_to(stored, sink)
 
     def _from_archive(self, frame: CalibrationFrame, sink: BinaryIO) -> ContentDigest:
@@ -124,7 +122,7 @@ class Fetcher:
             raise ConfigurationError(msg)
         if frame.version.md5 is None:
             msg = f"{frame.filename}: recorded without a checksum, so no bytes can be verified"
-            raise ChecksumMismatchError(msg)
+            raise RecordNotFoundError(msg)
         return self._archive.download(self._archive.frame(frame.frame_id), frame.version.md5, sink)
 
 

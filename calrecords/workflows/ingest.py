@@ -25,7 +25,7 @@ from calrecords.errors import (
     VersionExistsError,
 )
 from calrecords.filestore import FileStore
-from calrecords.frames import CalibrationFrame, Ingestion, StoredFile
+from calrecords.frames import CalibrationFrame, Ingestion
 from calrecords.records import Claim, Intent, Journal, RecordDatabase
 from calrecords.vocabulary import IngestionState
 from calrecords.workflows.results import IngestOutcome, IngestResult, IngestStep
@@ -182,19 +182,16 @@ class Ingester:
         return IngestResult(_place(data_file), IngestOutcome.ALREADY_THERE, frame)
 
     def _mend_store(self, frame: CalibrationFrame, data_file: DataFile) -> None:
-        version = frame.version
-        if version.key is None or version.version_key is None:
+        stored = frame.version.stored()
+        if stored is None:
             return
-        stored = StoredFile(
-            version.key, version.version_key, version.md5, version.sha256, version.size
-        )
         try:
             self._store.stat(stored)
         except (StoredFileNotFoundError, ChecksumMismatchError):
-            if self._store.keeps_versions or version.version_key != version.md5:
+            if self._store.keeps_versions or stored.version_key != stored.md5:
                 raise
             with open_regular_file(data_file.path) as source:
-                put_back = self._store.put(version.key, source, data_file.digest())
+                put_back = self._store.put(stored.key, source, data_file.digest())
             if self._database.get(basename=frame.basename) == frame:
                 self._store.publish(put_back)
             log.warning("%s: was gone from the file store, and is put back", frame.filename)

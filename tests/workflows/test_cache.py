@@ -9,7 +9,7 @@ from calrecords.errors import (
     ChecksumMismatchError,
     ConfigurationError,
     FileStoreUnavailableError,
-    RecordError,
+    RecordNotFoundError,
 )
 from calrecords.frames import CalibrationFrame, FrameVersion, digest_stream
 from calrecords.vocabulary import Verdict
@@ -103,7 +103,7 @@ def test_what_a_killed_process_left_is_cleared_away(cache, frame):
 
 
 def test_a_frame_without_a_checksum_cannot_be_verified(cache):
-    with pytest.raises(RecordError, match="without a checksum"):
+    with pytest.raises(RecordNotFoundError, match="without a checksum"):
         cache.get(frame_of(None))
 
 

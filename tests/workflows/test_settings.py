@@ -1,7 +1,7 @@
 import pytest
 
 from calrecords.errors import ConfigurationError
-from calrecords.workflows.connecting import given_settings, make_mapping
+from calrecords.workflows.parts import given_settings, make_mapping
 from calrecords.workflows.settings import MASK, SETTINGS, Settings, header_settings
 
 OCS_NAMES = [
@@ -171,6 +171,11 @@ def test_secrets_are_masked_wherever_settings_are_shown(read):
 def test_a_store_is_a_bucket_or_a_folder(store, expected):
     given = {k: v for k, v in given_settings(store=store).items() if v is not None}
     assert given == expected
+
+
+def test_an_empty_store_leaves_the_settings_as_they_are(read):
+    settings = read(given_settings(store=""), {"FILESTORE_TYPE": "s3", "BUCKET": "frames"})
+    assert (settings["filestore_type"], settings["bucket"]) == ("s3", "frames")
 
 
 def test_another_kind_of_store_is_refused():

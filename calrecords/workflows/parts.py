@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from calrecords.archive import ArchiveClient
-from calrecords.datafiles import DataFileFactory, HeaderMapping
+from calrecords.datafiles import DataFileFactory, HeaderMapping, load_data_file_class
 from calrecords.errors import ConfigurationError
 from calrecords.filestore import DummyStore, FileStore, FileSystemStore
 from calrecords.workflows.settings import Settings, header_settings
@@ -44,7 +44,7 @@ def given_settings(
         "cache_dir": cache,
     }
     given = {name: None if value is None else str(value) for name, value in named.items()}
-    return given if store is None else {**given, **_store_settings(str(store))}
+    return {**given, **_store_settings(str(store))} if store else given
 
 
 def _store_settings(place: str) -> dict[str, Any]:
@@ -123,8 +123,6 @@ def make_factory(settings: Settings) -> DataFileFactory:
     ConfigurationError
         If a class cannot be had, or is no data file class.
     """
-    from calrecords.datafiles import load_data_file_class
-
     return DataFileFactory(
         {
             extension: load_data_file_class(name)
