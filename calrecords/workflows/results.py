@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from calrecords import errors
+from calrecords.archive import ArchiveFrame
 from calrecords.errors import CalRecordsError
 from calrecords.frames import CalibrationFrame, Ingestion
 
@@ -52,12 +53,16 @@ class IngestResult:
         The frame with the version that was ingested; None where it failed.
     error : CalRecordsError or None
         Why it failed.
+    archived : ArchiveFrame or None
+        What the archive said of the frame; None where this call had no need to ask it. Its
+        URLs may be signed, and expire.
     """
 
     path: str
     outcome: IngestOutcome
     frame: CalibrationFrame | None = None
     error: CalRecordsError | None = None
+    archived: ArchiveFrame | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of_failure(cls, ingestion: Ingestion) -> IngestResult:

@@ -60,6 +60,7 @@ class Steps:
         self._reached = reached
         self._outcome = IngestOutcome.REGISTERED if archive is None else IngestOutcome.INGESTED
         self._stored: StoredFile | None = None
+        self._said: ArchiveFrame | None = None
         self._is_ours = False
 
     @property
@@ -157,6 +158,7 @@ class Steps:
 
     def _archived(self, archive: ArchiveClient, frame: ArchiveFrame) -> None:
         """Write down what the archive says of our version."""
+        self._said = frame
         ours, now = frame.version_with(self._now.digest.md5), self._now
         if ours is None:
             msg = f"{now.path}: the archive answered with frame {frame.frame_id}, without our file"
@@ -197,7 +199,7 @@ class Steps:
             )
         )
         self._reached(IngestStep.RECORDED)
-        return IngestResult(now.path, self._outcome, frame)
+        return IngestResult(now.path, self._outcome, frame, archived=self._said)
 
     def _held(self) -> StoredFile | None:
         """Return what our store has of the version that the archive names, if anything."""
