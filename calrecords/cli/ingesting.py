@@ -39,12 +39,27 @@ def _frames_to_take(function: Callable[..., int]) -> Callable[..., int]:
 
 @click.command(epilog=exit_codes.EPILOG)
 @_frames_to_take
-def ingest(**options: Any) -> int:
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many files are worked on at once; outcomes then come as they are there.",
+)
+def ingest(workers: int, **options: Any) -> int:
     """Store calibration frames, register them with the archive, and record their frame IDs.
 
     Each file ends in a stated outcome: ingested, new version, already there, or failed.
     """
-    return _take("ingest", options)
+    paths, as_json, said = _taken_out(options)
+    with connected(options) as cal, progress("ingesting", len(set(paths))) as advance:
+
+        def tell(result: IngestResult) -> None:
+            _say(result, as_json=as_json)
+            advance()
+
+        results = cal.ingest_many(paths, workers=workers, progress=tell, **said)
+    return _end(list(results.values()), as_json=as_json)
 
 
 @click.command(epilog=exit_codes.EPILOG)
@@ -54,26 +69,25 @@ def register(**options: Any) -> int:
 
     They get no frame ID; ingesting the same files later gives them one.
     """
-    return _take("register", options)
-
-
-def _take(verb: str, options: dict[str, Any]) -> int:
-    paths = options.pop("paths")
-    as_json = options.pop("as_json")
-    is_master = options.pop("is_master")
-    metadata = dict(_keyword(word) for word in options.pop("metadata")) or None
+    paths, as_json, said = _taken_out(options)
     results: list[IngestResult] = []
-    with connected(options) as cal, progress(f"{verb}ing", len(paths)) as advance:
-        take = cal.ingest if verb == "ingest" else cal.register
+    with connected(options) as cal, progress("registering", len(paths)) as advance:
         for path in paths:
             try:
-                result = take(path, is_master=is_master, metadata=metadata)
+                result = cal.register(path, **said)
             except CalRecordsError as error:
                 result = IngestResult(str(path), IngestOutcome.FAILED, error=error)
             results.append(result)
             _say(result, as_json=as_json)
             advance()
     return _end(results, as_json=as_json)
+
+
+def _taken_out(options: dict[str, Any]) -> tuple[list[Path], bool, dict[str, Any]]:
+    """Take out of the options the paths, how to print, and what is said of the frames."""
+    metadata = dict(_keyword(word) for word in options.pop("metadata")) or None
+    said = {"is_master": options.pop("is_master"), "metadata": metadata}
+    return options.pop("paths"), options.pop("as_json"), said
 
 
 @click.command(epilog=exit_codes.EPILOG)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calrecords.archive import ArchiveClient, ArchiveFrame
-from calrecords.datafiles import DataFile
 from calrecords.datafiles.hdus import open_hdu_list
 from calrecords.errors import ConfigurationError, RecordNotFoundError
 from calrecords.filestore import FileStore
@@ -18,7 +17,8 @@ from calrecords.vocabulary import split_filename
 from calrecords.workflows.cache import FileCache
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.ingest import Ingester
-from calrecords.workflows.parts import expanded, make_factory, make_mapping
+from calrecords.workflows.intake import Intake
+from calrecords.workflows.parts import make_factory, make_mapping
 from calrecords.workflows.querying import ROW_LIMIT, find_frames
 from calrecords.workflows.results import IngestResult, IngestStep
 from calrecords.workflows.settings import Settings
@@ -33,7 +33,7 @@ FrameLike = CalibrationFrame | IngestResult | int | str
 """What names a frame: a frame, a result, a frame ID, or a basename."""
 
 
-class CalibrationRecords:
+class CalibrationRecords(Intake):
     """A pipeline's calibration records, with their file store and archive.
 
     Made by `connect`, which says what the parameters are.
@@ -55,11 +55,14 @@ class CalibrationRecords:
         self.archive = archive
         self.cache = FileCache(settings.folder("cache_dir"))
         self._database = database
-        self._factory = make_factory(settings)
-        self._mapping = make_mapping(settings)
-        steps = {} if on_step is None else {"on_step": on_step}
-        self._ingester = Ingester(database, store, archive, **steps)
         self._fetcher = Fetcher(self.cache, store, archive)
+        steps = {} if on_step is None else {"on_step": on_step}
+        super().__init__(
+            Ingester(database, store, archive, **steps),
+            Journal(database),
+            make_factory(settings),
+            make_mapping(settings),
+        )
 
     def __enter__(self) -> CalibrationRecords:
         return self
@@ -74,116 +77,6 @@ class CalibrationRecords:
     def close(self) -> None:
         """Close connections; an archive client or a store that was passed in stays open."""
         self._close()
-
-    def ingest(
-        self,
-        path: str | Path | DataFile,
-        *,
-        is_master: bool | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> IngestResult:
-        """Store a calibration frame, register it with the archive, and record its frame ID.
-
-        A file that is there already changes nothing; other bytes under the same basename
-        become a new version of the same frame. Interrupted anywhere, `resume` completes it.
-
-        Parameters
-        ----------
-        path : str, Path or DataFile
-            The file.
-        is_master : bool, optional
-            Whether it was made by combining several frames; by default as its header says,
-            and False where the header does not say.
-        metadata : mapping, optional
-            Header keywords to add or to overrule.
-
-        Returns
-        -------
-        IngestResult
-            With ``.frame``, ``.outcome`` and ``.frame_id``.
-
-        Raises
-        ------
-        ConfigurationError
-            If no archive is named, or the store is not as it must be.
-        DataFileError
-            If the file cannot be used; nothing is stored.
-        DuplicateRecordError
-            If the basename is another frame's; nothing is stored.
-        ArchiveError, FileStoreError, RecordError
-            If a step failed; a `TransientError` can be resumed.
-        """
-        return self._ingester.ingest(self._opened(path, is_master, metadata))
-
-    def register(
-        self,
-        path: str | Path | DataFile,
-        *,
-        is_master: bool | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> IngestResult:
-        """Store and record a frame without the archive, for example a local bad-pixel mask.
-
-        It gets no frame ID; ingesting the same file later gives it one. The parameters are
-        those of `ingest`.
-
-        Raises
-        ------
-        DataFileError
-            If the file cannot be used; nothing is stored.
-        DuplicateRecordError
-            If the basename is another frame's; nothing is stored.
-        FileStoreError, RecordError
-            If a step failed; a `TransientError` can be resumed.
-        """
-        return self._ingester.register(self._opened(path, is_master, metadata))
-
-    def _opened(
-        self,
-        path: str | Path | DataFile,
-        is_master: bool | None,
-        metadata: Mapping[str, Any] | None,
-    ) -> DataFile:
-        if isinstance(path, DataFile):
-            if is_master is not None or metadata is not None:
-                msg = f"{path.filename}: give is_master and metadata where the data file is opened"
-                raise ConfigurationError(msg)
-            return path
-        return self.open_file(path, is_master=is_master, metadata=metadata)
-
-    def open_file(
-        self,
-        path: str | Path,
-        *,
-        is_master: bool | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> DataFile:
-        """Return the data file at a path, its header read by the settings.
-
-        Raises
-        ------
-        DataFileError
-            If the file cannot be used.
-        """
-        return self._factory.open(
-            expanded(path), mapping=self._mapping, metadata=metadata, is_master=is_master
-        )
-
-    def resume(
-        self, *, progress: Callable[[IngestResult], None] | None = None
-    ) -> list[IngestResult]:
-        """Finish every ingestion that was interrupted; one result for each.
-
-        Parameters
-        ----------
-        progress : callable, optional
-            Called with each result as soon as it is there.
-        """
-        return self._ingester.resume(progress)
-
-    def failed_ingestions(self) -> list[IngestResult]:
-        """Return the ingestions that ended in a failure, with what they said."""
-        return [IngestResult.of_failure(entry) for entry in Journal(self._database).failed()]
 
     def get(
         self,

@@ -91,6 +91,17 @@ def test_one_bad_file_does_not_keep_the_others_from_their_outcome(run, archive, 
     assert done.json[0]["error"]["error"] == "DataFileNotFoundError"
 
 
+def test_several_workers_give_each_file_its_own_outcome(run, archive, make_frame):
+    paths = [make_frame(basename=f"bias-{n}", seed=n) for n in range(5)]
+    done = run("ingest", "--workers", "4", *paths, "nowhere.fits", "--json")
+    assert done.code == exit_codes.NOT_FOUND
+    assert [(Path(r["path"]).name, r["outcome"]) for r in done.json] == [
+        *((path.name, "ingested") for path in paths),
+        ("nowhere.fits", "failed"),
+    ]
+    assert run("ingest", "--workers", "0", paths[0]).code == exit_codes.USAGE
+
+
 def test_a_killed_ingestion_is_finished_by_resume(run, archive, make_frame, environment, tmp_path):
     path = make_frame()
     script = (

@@ -1,0 +1,197 @@
+"""How frames come in: ingested, registered, or taken up again where they were left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from calrecords.datafiles import DataFile, DataFileFactory, HeaderMapping
+from calrecords.errors import ConfigurationError
+from calrecords.records import Journal
+from calrecords.workflows.ingest import Ingester
+from calrecords.workflows.many import WORKERS, Input, take_many
+from calrecords.workflows.parts import expanded
+from calrecords.workflows.results import IngestResult
+
+
+class Intake:
+    """The verbs of `CalibrationRecords` that bring frames in.
+
+    Parameters
+    ----------
+    ingester : Ingester
+        Takes one data file at a time.
+    journal : Journal
+        What was begun, and what failed.
+    factory : DataFileFactory
+        Opens data files.
+    mapping : HeaderMapping
+        Which header keyword gives which fact.
+    """
+
+    def __init__(
+        self,
+        ingester: Ingester,
+        journal: Journal,
+        factory: DataFileFactory,
+        mapping: HeaderMapping,
+    ) -> None:
+        self._ingester = ingester
+        self._journal = journal
+        self._factory = factory
+        self._mapping = mapping
+
+    def ingest(
+        self,
+        path: str | Path | DataFile,
+        *,
+        is_master: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> IngestResult:
+        """Store a calibration frame, register it with the archive, and record its frame ID.
+
+        A file that is there already changes nothing; other bytes under the same basename
+        become a new version of the same frame. Interrupted anywhere, `resume` completes it.
+
+        Parameters
+        ----------
+        path : str, Path or DataFile
+            The file.
+        is_master : bool, optional
+            Whether it was made by combining several frames; by default as its header says,
+            and False where the header does not say.
+        metadata : mapping, optional
+            Header keywords to add or to overrule.
+
+        Returns
+        -------
+        IngestResult
+            With ``.frame``, ``.outcome`` and ``.frame_id``.
+
+        Raises
+        ------
+        ConfigurationError
+            If no archive is named, or the store is not as it must be.
+        DataFileError
+            If the file cannot be used; nothing is stored.
+        DuplicateRecordError
+            If the basename is another frame's; nothing is stored.
+        ArchiveError, FileStoreError, RecordError
+            If a step failed; a `TransientError` can be resumed.
+        """
+        return self._ingester.ingest(self._opened(path, is_master, metadata))
+
+    def ingest_many(
+        self,
+        paths: Iterable[Input],
+        *,
+        workers: int = WORKERS,
+        is_master: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        progress: Callable[[IngestResult], None] | None = None,
+    ) -> dict[Input, IngestResult]:
+        """Ingest many frames, several at once; one outcome for each, by its input.
+
+        What fails ends as a failure of its own, with its error, and touches no other. Files
+        of one basename are ingested one after the other, in the order given. Interrupted, it
+        begins no further file and finishes those that it is at.
+
+        Parameters
+        ----------
+        paths : iterable of str, Path or DataFile
+            The files; one that is given twice is taken once.
+        workers : int, optional
+            How many files are worked on at once.
+        is_master, metadata : optional
+            As for `ingest`, for every one of them.
+        progress : callable, optional
+            Called with each result as it is there, one at a time, in the calling thread.
+
+        Returns
+        -------
+        dict
+            An `IngestResult` for each input as it was given, in their order; its ``error``
+            says why it failed.
+
+        Raises
+        ------
+        ConfigurationError
+            If `workers` is no whole number above 0, or an input is no file; nothing is begun.
+        """
+        return take_many(
+            paths,
+            lambda one: self.ingest(one, is_master=is_master, metadata=metadata),
+            workers=workers,
+            progress=progress,
+        )
+
+    def register(
+        self,
+        path: str | Path | DataFile,
+        *,
+        is_master: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> IngestResult:
+        """Store and record a frame without the archive, for example a local bad-pixel mask.
+
+        It gets no frame ID; ingesting the same file later gives it one. The parameters are
+        those of `ingest`.
+
+        Raises
+        ------
+        DataFileError
+            If the file cannot be used; nothing is stored.
+        DuplicateRecordError
+            If the basename is another frame's; nothing is stored.
+        FileStoreError, RecordError
+            If a step failed; a `TransientError` can be resumed.
+        """
+        return self._ingester.register(self._opened(path, is_master, metadata))
+
+    def _opened(
+        self,
+        path: str | Path | DataFile,
+        is_master: bool | None,
+        metadata: Mapping[str, Any] | None,
+    ) -> DataFile:
+        if isinstance(path, DataFile):
+            if is_master is not None or metadata is not None:
+                msg = f"{path.filename}: give is_master and metadata where the data file is opened"
+                raise ConfigurationError(msg)
+            return path
+        return self.open_file(path, is_master=is_master, metadata=metadata)
+
+    def open_file(
+        self,
+        path: str | Path,
+        *,
+        is_master: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> DataFile:
+        """Return the data file at a path, its header read by the settings.
+
+        Raises
+        ------
+        DataFileError
+            If the file cannot be used.
+        """
+        return self._factory.open(
+            expanded(path), mapping=self._mapping, metadata=metadata, is_master=is_master
+        )
+
+    def resume(
+        self, *, progress: Callable[[IngestResult], None] | None = None
+    ) -> list[IngestResult]:
+        """Finish every ingestion that was interrupted; one result for each.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with each result as soon as it is there.
+        """
+        return self._ingester.resume(progress)
+
+    def failed_ingestions(self) -> list[IngestResult]:
+        """Return the ingestions that ended in a failure, with what they said."""
+        return [IngestResult.of_failure(entry) for entry in self._journal.failed()]
