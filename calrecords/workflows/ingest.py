@@ -116,16 +116,23 @@ class Ingester:
         self._store.check()
         return self._carry_out(self._claim(data_file, key, None))
 
-    def resume(self, progress: Callable[[IngestResult], None] | None = None) -> list[IngestResult]:
+    def resume(
+        self,
+        progress: Callable[[IngestResult], None] | None = None,
+        *,
+        basename: str | None = None,
+    ) -> list[IngestResult]:
         """Take up every unfinished ingestion where it stands; one result for each.
 
         Parameters
         ----------
         progress : callable, optional
             Called with each result as it is there.
+        basename : str, optional
+            Only those of this frame.
         """
         results = []
-        for ingestion in self._journal.unfinished():
+        for ingestion in self._journal.unfinished(basename):
             result = self._resume(ingestion)
             if progress is not None:
                 progress(result)

@@ -181,16 +181,21 @@ class Intake:
         )
 
     def resume(
-        self, *, progress: Callable[[IngestResult], None] | None = None
+        self,
+        *,
+        basename: str | None = None,
+        progress: Callable[[IngestResult], None] | None = None,
     ) -> list[IngestResult]:
         """Finish every ingestion that was interrupted; one result for each.
 
         Parameters
         ----------
+        basename : str, optional
+            Only those of this frame.
         progress : callable, optional
             Called with each result as soon as it is there.
         """
-        return self._ingester.resume(progress)
+        return self._ingester.resume(progress, basename=basename)
 
     def failed_ingestions(self) -> list[IngestResult]:
         """Return the ingestions that ended in a failure, with what they said."""
