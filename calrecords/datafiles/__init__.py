@@ -16,9 +16,13 @@ from calrecords.datafiles.factory import DataFileFactory, load_data_file_class
 from calrecords.datafiles.facts import read_facts
 from calrecords.datafiles.fitsfile import FitsFile
 from calrecords.datafiles.hdus import open_hdu_list
+from calrecords.datafiles.installed import installed_data_file_classes
 from calrecords.datafiles.lcofitsfile import LcoFitsFile
 from calrecords.datafiles.mapping import OCS_SETTINGS, HeaderMapping
 from calrecords.datafiles.regular_files import open_regular_file
+from calrecords.datafiles.soarfitsfile import SoarFitsFile
+from calrecords.datafiles.tarwithfitsfile import LcoTarWithFitsFile, TarWithFitsFile
+from calrecords.datafiles.thumbnailfile import ThumbnailFile
 
 __all__ = [
     "OCS_SETTINGS",
@@ -28,7 +32,12 @@ __all__ = [
     "HeaderMapping",
     "HeaderValue",
     "LcoFitsFile",
+    "LcoTarWithFitsFile",
+    "SoarFitsFile",
+    "TarWithFitsFile",
+    "ThumbnailFile",
     "check_archivable",
+    "installed_data_file_classes",
     "load_data_file_class",
     "open_hdu_list",
     "open_regular_file",

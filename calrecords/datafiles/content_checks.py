@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from calrecords.datafiles.fits_blocks import BLOCK_BYTES, Hdu
+from calrecords.datafiles.gunzip import Gunzip
 
 _ONES = 0xFFFFFFFF
 
@@ -34,6 +36,32 @@ class NoContentCheck:
 
     def fault(self) -> None:
         """Return None."""
+
+
+class GunzippedCheck:
+    """Watches what a gzip file holds, in place of the file's own bytes.
+
+    Parameters
+    ----------
+    check : ContentCheck
+        Is given what was unpacked.
+    path : Path
+        For messages.
+    """
+
+    def __init__(self, check: ContentCheck, path: Path) -> None:
+        self._check = check
+        self._gunzip = Gunzip(path)
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes of the file."""
+        for piece in self._gunzip.feed(chunk):
+            self._check.write(piece)
+
+    def fault(self) -> str | None:
+        """Return what is wrong with what the file holds, or None."""
+        self._gunzip.finish()
+        return self._check.fault()
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ metadata alone. A new kind of file is a subclass that overrides some of `read_he
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -16,9 +16,11 @@ from typing import Any, BinaryIO, ClassVar
 from calrecords.datafiles.cards import HeaderValue, UnreadableValue
 from calrecords.datafiles.content_checks import ContentCheck, NoContentCheck
 from calrecords.datafiles.facts import read_facts, related_basenames
+from calrecords.datafiles.magic_bytes import demand_magic
 from calrecords.datafiles.mapping import LCO_MAPPING, HeaderMapping
 from calrecords.datafiles.regular_files import FileSignature, demand_unchanged, open_regular_file
 from calrecords.datafiles.repairs import (
+    ProposalTags,
     checked_metadata,
     invalid_keyword,
     is_null,
@@ -27,6 +29,7 @@ from calrecords.datafiles.repairs import (
     repair_observation_day,
     repair_public_date,
 )
+from calrecords.datafiles.sky_area import Polygon, find_sky_area
 from calrecords.errors import (
     InvalidFrameError,
     MissingKeywordError,
@@ -58,6 +61,13 @@ class DataFile:
         Header values by keyword that go before those in the file.
     is_master : bool, optional
         Whether it was made by combining several frames; by default as the header says.
+    proposal_tags : callable, optional
+        Given the ID of a proposal, returns its tags in the observation portal, which can make a
+        frame private or public. Called at most once, and only where the header does not say
+        when the frame becomes public; what it raises is not caught.
+    sky_area : bool
+        Whether `archive_record` says where on the sky the frame lies. That costs a process
+        that runs for about a second.
 
     Attributes
     ----------
@@ -94,11 +104,15 @@ class DataFile:
         mapping: HeaderMapping = LCO_MAPPING,
         metadata: Mapping[str, Any] | None = None,
         is_master: bool | None = None,
+        proposal_tags: ProposalTags | None = None,
+        sky_area: bool = False,
     ) -> None:
         self.path = Path(path)
         self.mapping = mapping
         self.basename, self.extension = split_filename(self.path.name)
         self._is_master = is_master
+        self._proposal_tags = proposal_tags
+        self._wants_sky_area = sky_area
         self._demand_extension()
         self._metadata = checked_metadata(metadata or {}, self.filename)
         with open_regular_file(self.path) as file:
@@ -129,13 +143,7 @@ class DataFile:
         InvalidKeywordError
             If a value is not of its kind, or site, camera or observation type is empty.
         """
-        return read_facts(
-            self.header,
-            self.mapping,
-            name=self.filename,
-            is_master=self._is_master,
-            dayobs_rule=self._dayobs_rule,
-        )
+        return self.facts_of(self.header)
 
     @property
     def store_key(self) -> str:
@@ -153,14 +161,14 @@ class DataFile:
     def archive_record(self) -> dict[str, Any]:
         """Return what is sent to the archive's ``/frames/``, less ``version_set``.
 
-        The sky area is None: computing it from an untrusted header runs native code, so it is
-        left to whoever chooses to. See the archive's POST /frames/ for the limits.
+        The sky area is None unless it was asked for: computing it from an untrusted header
+        runs native code. See the archive's POST /frames/ for the limits.
         """
         facts, text = self.facts, self._record_text
         return {
             "basename": self.basename,
             "headers": dict(self.header),
-            "area": None,
+            "area": self.sky_area,
             "reduction_level": facts.reduction_level or 0,
             "observation_day": f"{facts.dayobs:%Y%m%d}" if facts.dayobs else None,
             "observation_date": self._record_time(self.mapping.observation_date),
@@ -175,10 +183,20 @@ class DataFile:
             "configuration_type": facts.obstype,
             "observation_id": self._record_number(self.mapping.observation_id),
             "request_id": self._record_number(self.mapping.request_id),
-            "related_frame_filenames": list(
-                dict.fromkeys(name for _, name in related_basenames(self.header, self.mapping))
-            ),
+            "related_frame_filenames": [
+                name for _, name in related_basenames(self.header, self.mapping)
+            ],
         }
+
+    @cached_property
+    def sky_area(self) -> Polygon | None:
+        """The part of the sky that the frame shows, as a GeoJSON polygon in degrees.
+
+        None where the header does not say it, it cannot be computed, or it was not asked for.
+        """
+        if not self._wants_sky_area:
+            return None
+        return find_sky_area(self.header, self.mapping, name=self.filename)
 
     def digest(self) -> ContentDigest:
         """Return what the bytes of the file are, read once and then remembered.
@@ -201,23 +219,35 @@ class DataFile:
             raise InvalidFrameError(msg)
 
     def read_header(self, file: BinaryIO, size: int) -> Mapping[str, HeaderValue | UnreadableValue]:
-        """Return the header as it is in the file; none here.
+        """Return the header as it is in the file; none here, where a known kind is recognised.
 
         Override in a kind of file that has one. The file stands at its start and has `size`
         bytes; raise InvalidFrameError if it is broken.
         """
+        demand_magic(file, self.path, self.extension)
         return {}
+
+    def required_keywords(self) -> Collection[str]:
+        """Return the keywords without which the file is refused."""
+        return self.mapping.required
 
     def repair_header(self, header: dict[str, HeaderValue]) -> None:
         """Mend a header in place, after nulls are plain and before the dates are; nothing here."""
 
+    def facts_of(self, header: Mapping[str, HeaderValue]) -> FrameFacts:
+        """Return what a header of this file says, in our words; raises as `facts` does."""
+        return read_facts(
+            header,
+            self.mapping,
+            name=self.filename,
+            is_master=self._is_master,
+            dayobs_rule=self._dayobs_rule,
+        )
+
     def store_folders(self) -> list[str]:
         """Return the parts of `store_key` before the file name: site, camera, night, level."""
-        day = self.facts.dayobs
-        if day is None:
-            raise invalid_keyword(self.filename, self.mapping.observation_day, None, "a night")
         level = "processed" if self.facts.reduction_level else "raw"
-        return [self.safe_site(), self.safe_camera(), f"{day:%Y%m%d}", level]
+        return [self.safe_site(), self.safe_camera(), self.night(), level]
 
     def content_check(self) -> ContentCheck:
         """Return what watches the bytes for `verify`; nothing here."""
@@ -230,6 +260,13 @@ class DataFile:
     def safe_camera(self) -> str:
         """Return the camera, which is safe as part of a store key."""
         return self._safe_part(self.mapping.instrument_id, self.facts.camera)
+
+    def night(self) -> str:
+        """Return the night as a store key has it, ``YYYYMMDD``."""
+        day = self.facts.dayobs
+        if day is None:
+            raise invalid_keyword(self.filename, self.mapping.observation_day, None, "a night")
+        return f"{day:%Y%m%d}"
 
     @cached_property
     def _content(self) -> tuple[ContentDigest, str | None]:
@@ -250,7 +287,7 @@ class DataFile:
         self, found: Mapping[str, HeaderValue | UnreadableValue]
     ) -> dict[str, HeaderValue]:
         """Return a header with everything repaired, and note what gave the night."""
-        missing = [keyword for keyword in self.mapping.required if keyword not in found]
+        missing = [keyword for keyword in self.required_keywords() if keyword not in found]
         if missing:
             msg = (
                 f"{self.path} has no {', '.join(missing)} in its header;"
@@ -260,7 +297,13 @@ class DataFile:
         header = normalised(self._readable(found), self.mapping)
         self.repair_header(header)
         derived = repair_observation_day(header, self.mapping, self.filename)
-        repair_public_date(header, self.mapping, self.basename, self.filename)
+        repair_public_date(
+            header,
+            self.mapping,
+            self.basename,
+            self.filename,
+            proposal_tags=self._proposal_tags,
+        )
         given = not is_null(self._metadata.get(self.mapping.observation_day))
         self._dayobs_rule = "dateobs" if derived else "metadata" if given else "header"
         return header

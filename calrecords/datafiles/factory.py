@@ -11,14 +11,38 @@ from calrecords.datafiles.datafile import DataFile
 from calrecords.datafiles.fitsfile import FitsFile
 from calrecords.datafiles.lcofitsfile import LcoFitsFile
 from calrecords.datafiles.mapping import LCO_MAPPING, HeaderMapping
+from calrecords.datafiles.repairs import ProposalTags
+from calrecords.datafiles.soarfitsfile import SoarFitsFile
+from calrecords.datafiles.tarwithfitsfile import LcoTarWithFitsFile, TarWithFitsFile
+from calrecords.datafiles.thumbnailfile import ThumbnailFile
 from calrecords.errors import ConfigurationError, UnsupportedFileTypeError
 from calrecords.vocabulary import split_filename
 
-DEFAULT_CLASSES: Mapping[str, type[DataFile]] = {".fits": FitsFile, ".fits.fz": LcoFitsFile}
-"""Class by extension; the Observatory Control System reads these two in the same way."""
+DEFAULT_CLASSES: Mapping[str, type[DataFile]] = {
+    ".fits": FitsFile,
+    ".fits.fz": LcoFitsFile,
+    ".tar.gz": TarWithFitsFile,
+    ".pdf": DataFile,
+    ".jpg": ThumbnailFile,
+    ".jpeg": ThumbnailFile,
+    ".fits.gz": FitsFile,
+    ".fit": FitsFile,
+}
+"""Class by extension; all but the last two as the Observatory Control System has it."""
 
 _OCS_PACKAGE = "ocs_archive.input."
-_OWN_CLASSES = {cls.__name__.lower(): cls for cls in (DataFile, FitsFile, LcoFitsFile)}
+_OWN_CLASSES: Mapping[str, type[DataFile]] = {
+    name.lower(): cls
+    for name, cls in {
+        "DataFile": DataFile,
+        "FitsFile": FitsFile,
+        "LcoFitsFile": LcoFitsFile,
+        "SOARFitsFile": SoarFitsFile,
+        "TarWithFitsFile": TarWithFitsFile,
+        "LcoTarWithFitsFile": LcoTarWithFitsFile,
+        "ThumbnailFile": ThumbnailFile,
+    }.items()
+}
 
 
 class DataFileFactory:
@@ -27,17 +51,32 @@ class DataFileFactory:
     Parameters
     ----------
     classes : mapping, optional
-        Class by extension, added to `DEFAULT_CLASSES` or in place of one of them.
+        Class by extension, added to `DEFAULT_CLASSES` or in place of one of them; a class is
+        taken from it when a file with its extension comes, and not before. To have classes of
+        a user's own before those of installed packages, give
+        ``ChainMap(own, installed_data_file_classes())``.
+    proposal_tags : callable, optional
+        Given the ID of a proposal, returns its tags; see `DataFile`.
+    sky_area : bool
+        Whether the archive's records say where on the sky a frame lies; see `DataFile`.
     """
 
-    def __init__(self, classes: Mapping[str, type[DataFile]] | None = None) -> None:
-        added = {extension.lower(): cls for extension, cls in (classes or {}).items()}
-        self._classes = {**DEFAULT_CLASSES, **added}
+    def __init__(
+        self,
+        classes: Mapping[str, type[DataFile]] | None = None,
+        *,
+        proposal_tags: ProposalTags | None = None,
+        sky_area: bool = False,
+    ) -> None:
+        self._added = classes or {}
+        self._added_names = {extension.lower(): extension for extension in self._added}
+        self._proposal_tags = proposal_tags
+        self._sky_area = sky_area
 
     @property
     def extensions(self) -> tuple[str, ...]:
         """Extensions that have a class, with their dots."""
-        return tuple(self._classes)
+        return tuple(dict.fromkeys((*DEFAULT_CLASSES, *self._added_names)))
 
     def class_for(self, filename: str | Path) -> type[DataFile]:
         """Return the class that reads a file of this name, in any case of letters.
@@ -46,10 +85,14 @@ class DataFileFactory:
         ------
         UnsupportedFileTypeError
             If no class reads this extension.
+        ConfigurationError
+            If the class is that of an installed package, and cannot be had.
         """
         extension = split_filename(str(filename))[1].lower()
+        if extension in self._added_names:
+            return self._added[self._added_names[extension]]
         try:
-            return self._classes[extension]
+            return DEFAULT_CLASSES[extension]
         except KeyError as error:
             known = ", ".join(self.extensions)
             msg = (
@@ -68,7 +111,14 @@ class DataFileFactory:
     ) -> DataFile:
         """Return the data file at a path; arguments and errors as for `DataFile`."""
         cls = self.class_for(path)
-        return cls(path, mapping=mapping, metadata=metadata, is_master=is_master)
+        return cls(
+            path,
+            mapping=mapping,
+            metadata=metadata,
+            is_master=is_master,
+            proposal_tags=self._proposal_tags,
+            sky_area=self._sky_area,
+        )
 
 
 def load_data_file_class(dotted: str) -> type[DataFile]:

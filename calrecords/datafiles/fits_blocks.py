@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from calrecords.datafiles.cards import CARD_BYTES, HeaderValue, UnreadableValue, read_cards
 from calrecords.errors import InvalidFrameError
@@ -40,6 +40,16 @@ _NOT_TEXT = re.compile(rb"[^\x20-\x7e]")
 RawHeader = Mapping[str, HeaderValue | UnreadableValue]
 
 
+class BlockSource(Protocol):
+    """What headers are read from: a file, or a stream that goes forward only."""
+
+    def seek(self, position: int, /) -> int:
+        """Go to a byte, which is never before the last one that was sought."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, fewer only at the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hdu:
     """Where one HDU lies in its file, and what its header says.
@@ -61,13 +71,13 @@ class Hdu:
     header: RawHeader
 
 
-def scan_hdus(file: BinaryIO, path: Path, size: int) -> tuple[Hdu, ...]:
+def scan_hdus(file: BlockSource, path: Path, size: int) -> tuple[Hdu, ...]:
     """Return the HDUs of a FITS file, the file being as long as they say.
 
     Parameters
     ----------
-    file : binary file
-        Can be sought.
+    file : BlockSource
+        A binary file, or a stream of one.
     path : Path
         For messages.
     size : int
@@ -97,7 +107,7 @@ def scan_hdus(file: BinaryIO, path: Path, size: int) -> tuple[Hdu, ...]:
     return tuple(hdus)
 
 
-def _demand_fits(file: BinaryIO, path: Path, size: int) -> None:
+def _demand_fits(file: BlockSource, path: Path, size: int) -> None:
     if size == 0:
         raise _invalid(path, "it is empty")
     file.seek(0)
@@ -108,12 +118,12 @@ def _demand_fits(file: BinaryIO, path: Path, size: int) -> None:
         raise _invalid(path, f"it has {size} bytes, less than one FITS block of {BLOCK_BYTES}")
 
 
-def _is_extension(file: BinaryIO, start: int) -> bool:
+def _is_extension(file: BlockSource, start: int) -> bool:
     file.seek(start)
     return file.read(10) == b"XTENSION= "
 
 
-def _demand_padding(file: BinaryIO, path: Path, start: int, size: int) -> None:
+def _demand_padding(file: BlockSource, path: Path, start: int, size: int) -> None:
     if size - start > MAX_PADDING_BYTES:
         raise _invalid(path, f"{size - start} bytes follow its last HDU, which ends at {start}")
     file.seek(start)
@@ -121,7 +131,7 @@ def _demand_padding(file: BinaryIO, path: Path, start: int, size: int) -> None:
         raise _invalid(path, f"bytes {start} to {size}, after its last HDU, are no FITS extension")
 
 
-def _read_hdu(file: BinaryIO, path: Path, index: int, start: int, size: int) -> Hdu:
+def _read_hdu(file: BlockSource, path: Path, index: int, start: int, size: int) -> Hdu:
     text = _read_header_text(file, path, index, start)
     header = read_cards(text)
     if index == 0 and header["SIMPLE"] is not True:
@@ -135,7 +145,7 @@ def _read_hdu(file: BinaryIO, path: Path, index: int, start: int, size: int) -> 
     return Hdu(index, start, data_start, end, header)
 
 
-def _read_header_text(file: BinaryIO, path: Path, index: int, start: int) -> str:
+def _read_header_text(file: BlockSource, path: Path, index: int, start: int) -> str:
     """Return the cards of the header that starts at a byte, up to its END."""
     file.seek(start)
     data = b""

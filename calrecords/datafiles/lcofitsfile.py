@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from calrecords.datafiles.cards import HeaderValue
 from calrecords.datafiles.fitsfile import FitsFile
@@ -10,8 +11,11 @@ from calrecords.datafiles.repairs import invalid_keyword, is_null
 
 _CATALOG_SUFFIX = "_cat"
 _BPM = "BPM"
-_TYPE_LETTER = re.compile(r"(?:[^-]+-){4}(?P<letter>[a-z])\d{2}(?:_cat)?")
+_BPM_NAME = re.compile(r"bpm[-_].*|.*[-_]bpm[-_].*|.*[-_]bpm")
+_TYPE_LETTER = re.compile(r"(?:[^-]+-){4}(?P<letter>[a-z])\d{2}(?:[-_].*)?")
 _LEVEL = re.compile(r"(?:.*[-_])?[a-z](?P<level>\d{2})(?:_cat)?")
+_TYPES_IN_FRONT = frozenset({"arc", "trace"})
+_TYPES_OF_MASTERS = frozenset({"arc", "bias", "bpm", "dark", "lampflat", "skyflat"})
 _OBSERVATION_TYPES = {
     "a": "ARC",
     "b": "BIAS",
@@ -23,6 +27,10 @@ _OBSERVATION_TYPES = {
     "w": "LAMPFLAT",
     "x": "EXPERIMENTAL",
 }
+_TYPES_OF_NRES = {"a": "DOUBLE", "e": "TARGET"}
+_NRES_ENCLOSURE = "igl"
+_ENCLOSURE = "ENCID"
+_FLOYDS_CAMERAS = "en"
 
 
 class LcoFitsFile(FitsFile):
@@ -30,8 +38,9 @@ class LcoFitsFile(FitsFile):
 
     Names such as ``coj1m011-fl08-20151216-0049-b00`` end in a letter for the observation type
     and two digits for the reduction level; ``_cat`` after that is a catalogue of the image
-    without it. Here these mend a header that lacks them. Bad-pixel masks have a folder of their
-    own in the store.
+    without it. Masters such as ``lsc1m009-fa01-20260101-dark-bin1x1`` say their type in full.
+    Here these mend a header that lacks them. Bad-pixel masks have a folder of their own in the
+    store.
     """
 
     def repair_header(self, header: dict[str, HeaderValue]) -> None:
@@ -46,8 +55,13 @@ class LcoFitsFile(FitsFile):
             return [self.safe_site(), self.safe_camera(), "bpm"]
         return super().store_folders()
 
+    def level_in_name(self) -> int:
+        """Return the reduction level that the file's name says; 0 where it says none."""
+        match = _LEVEL.fullmatch(self.basename)
+        return int(match["level"]) if match else 0
+
     def _is_bad_pixel_mask(self) -> bool:
-        named = "bpm" in self.basename
+        named = _BPM_NAME.fullmatch(self.basename) is not None
         return named or self.facts.obstype == _BPM or self.header.get("EXTNAME") == _BPM
 
     def _repair_catalog(self, header: dict[str, HeaderValue]) -> None:
@@ -62,15 +76,34 @@ class LcoFitsFile(FitsFile):
         keyword = self.mapping.configuration_type
         if not is_null(header.get(keyword)):
             return
-        match = _TYPE_LETTER.fullmatch(self.basename)
-        obstype = _OBSERVATION_TYPES.get(match["letter"]) if match else None
+        obstype = self._observation_type_in_name(header)
         if obstype is None:
             wanted = "an observation type, nor does the file's name say it"
             raise invalid_keyword(self.filename, keyword, header.get(keyword), wanted)
         header[keyword] = obstype
 
+    def _observation_type_in_name(self, header: Mapping[str, HeaderValue]) -> str | None:
+        parts = self.basename.split("-")
+        if parts[0] in _TYPES_IN_FRONT:
+            return parts[0].upper()
+        if len(parts) > 3 and parts[3] in _TYPES_OF_MASTERS:
+            return parts[3].upper()
+        match = _TYPE_LETTER.fullmatch(self.basename)
+        if match is None:
+            return None
+        letter = match["letter"]
+        if letter in _TYPES_OF_NRES and self._is_of_nres(header):
+            return _TYPES_OF_NRES[letter]
+        if letter == "e" and parts[1].startswith(_FLOYDS_CAMERAS):
+            return "SPECTRUM"
+        return _OBSERVATION_TYPES.get(letter)
+
+    def _is_of_nres(self, header: Mapping[str, HeaderValue]) -> bool:
+        """Return whether the frame is from the spectrograph in the igloo."""
+        said = (header.get(_ENCLOSURE), header.get(self.mapping.telescope_id))
+        return any(_NRES_ENCLOSURE in str(value) for value in said)
+
     def _repair_reduction_level(self, header: dict[str, HeaderValue]) -> None:
         keyword = self.mapping.reduction_level
         if is_null(header.get(keyword)):
-            match = _LEVEL.fullmatch(self.basename)
-            header[keyword] = int(match["level"]) if match else 0
+            header[keyword] = self.level_in_name()

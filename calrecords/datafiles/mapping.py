@@ -19,6 +19,9 @@ _RELATED_FRAMES = (
     "GUIDETAR",
 )
 _REQUIRED = ("PROPID", "DATE-OBS", "DAY-OBS", "INSTRUME", "SITEID", "TELID", "OBSTYPE", "BLKUID")
+_REQUIRED_OF_THUMBNAILS = (
+    *("frame_basename", "size", "DATE-OBS", "DAY-OBS", "INSTRUME", "SITEID", "TELID"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +47,9 @@ class HeaderMapping:
     related_frames : tuple of str
         Keywords that name other frames.
     radius, ra, dec : str
-        Keywords of the field of view, where a header has no WCS.
+        Keywords of the field of view: its radius in arcsec, its centre in hours and degrees.
+    thumbnail_frame_basename, thumbnail_size : str
+        Keywords of a picture's metadata that name its frame, and say how big the picture is.
     binning, configuration_mode, ccd_temperature, ccd_measured_temperature : str
         Keywords of the binning, the readout mode, and the temperatures in deg C.
     is_master, created, pipeline_name, pipeline_version, instrument_name, time_scale : str
@@ -55,6 +60,8 @@ class HeaderMapping:
         Keywords of further facts that a rule may match.
     required : tuple of str
         Keywords without which a file is refused.
+    required_thumbnail_metadata : tuple of str
+        The same for a picture of a frame, which has no header.
     blacklist : tuple of str
         Keywords that are dropped.
     null_values : tuple of str
@@ -63,6 +70,9 @@ class HeaderMapping:
         Observation types, and parts of proposal names, whose frames are public at once.
     private_proposals, private_file_types : tuple of str
         Parts of proposal names and of basenames whose frames stay private.
+    private_proposal_tags, public_proposal_tags : tuple of str
+        Tags of a proposal, in the observation portal, whose frames stay private, or are public
+        at once; private goes first.
     days_until_public : int
         Days after the exposure at which any other frame becomes public.
     """
@@ -89,6 +99,8 @@ class HeaderMapping:
     radius: str = "RADIUS"
     ra: str = "RA"
     dec: str = "DEC"
+    thumbnail_frame_basename: str = "frame_basename"
+    thumbnail_size: str = "size"
 
     binning: str = "CCDSUM"
     configuration_mode: str = "CONFMODE"
@@ -104,12 +116,15 @@ class HeaderMapping:
     attributes: tuple[str, ...] = ("APERWID", "APERLEN", "GRATING", "OBJECTS", "RDSPEED", "GAIN")
 
     required: tuple[str, ...] = _REQUIRED
+    required_thumbnail_metadata: tuple[str, ...] = _REQUIRED_OF_THUMBNAILS
     blacklist: tuple[str, ...] = ("HISTORY", "COMMENT")
     null_values: tuple[str, ...] = ("N/A", "UNSPECIFIED", "UNKNOWN")
     calibration_types: tuple[str, ...] = ("BIAS", "DARK", "SKYFLAT", "EXPERIMENTAL")
     public_proposals: tuple[str, ...] = ("EPO", "calib", "standard", "pointing")
     private_proposals: tuple[str, ...] = ("LCOEngineering",)
     private_file_types: tuple[str, ...] = ("-t00", "-x00")
+    private_proposal_tags: tuple[str, ...] = ("private", "internal")
+    public_proposal_tags: tuple[str, ...] = ("public",)
     days_until_public: int = 365
 
     @classmethod
@@ -144,18 +159,21 @@ _KEYWORDS = (
     *("exposure_time", "instrument_id", "site_id", "telescope_id", "observation_id"),
     *("configuration_id", "primary_optical_element", "target_name", "request_id"),
     *("requestgroup_id", "configuration_type", "proposal_id", "catalog_target_frame"),
-    *("public_date", "radius", "ra", "dec"),
+    *("public_date", "radius", "ra", "dec", "thumbnail_frame_basename", "thumbnail_size"),
 )
 
 OCS_SETTINGS: Mapping[str, str] = {f"{name.upper()}_KEY": name for name in _KEYWORDS} | {
     "RELATED_FRAME_KEYS": "related_frames",
     "REQUIRED_HEADERS": "required",
+    "REQUIRED_THUMBNAIL_METADATA": "required_thumbnail_metadata",
     "HEADER_BLACKLIST": "blacklist",
     "NULL_HEADER_VALUES": "null_values",
     "CALIBRATION_TYPES": "calibration_types",
     "PUBLIC_PROPOSALS": "public_proposals",
     "PRIVATE_PROPOSALS": "private_proposals",
     "PRIVATE_FILE_TYPES": "private_file_types",
+    "PRIVATE_PROPOSAL_TAGS": "private_proposal_tags",
+    "PUBLIC_PROPOSAL_TAGS": "public_proposal_tags",
     "DAYS_UNTIL_PUBLIC": "days_until_public",
 }
 """Name of the `HeaderMapping` field by the name of the OCS setting that fills it."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from calrecords.datafiles.cards import HeaderValue
 from calrecords.datafiles.mapping import HeaderMapping
@@ -22,6 +22,9 @@ from calrecords.vocabulary import canonical_obstype, parse_day, parse_time, spli
 logger = logging.getLogger(__name__)
 
 _DAYS_PRIVATE = 999 * 365
+
+ProposalTags: TypeAlias = Callable[[str], Collection[str]]
+"""Gives the tags of a proposal by its ID."""
 
 
 def invalid_keyword(name: str, keyword: str, value: object, wanted: str) -> InvalidKeywordError:
@@ -132,12 +135,24 @@ def repair_observation_day(
 
 
 def repair_public_date(
-    header: dict[str, HeaderValue], mapping: HeaderMapping, basename: str, name: str
+    header: dict[str, HeaderValue],
+    mapping: HeaderMapping,
+    basename: str,
+    name: str,
+    *,
+    proposal_tags: ProposalTags | None = None,
 ) -> None:
     """Fill in when the frame becomes public, where the header does not say.
 
-    Calibrations and frames of public proposals are public from their observation date, private
-    ones after 999 years, any other after `HeaderMapping.days_until_public`.
+    What the tags of its proposal say goes first. Else calibrations and frames of public
+    proposals are public from their observation date, private ones after 999 years, any other
+    after `HeaderMapping.days_until_public`.
+
+    Parameters
+    ----------
+    proposal_tags : callable, optional
+        Given the ID of the frame's proposal, returns its tags; called only where it matters, and
+        what it raises is not caught.
 
     Raises
     ------
@@ -150,7 +165,9 @@ def repair_public_date(
     dateobs = read_time(header, mapping.observation_date, name)
     if dateobs is None:
         return
-    days = _days_until_public(header, mapping, basename)
+    proposal = str(header.get(mapping.proposal_id) or "").strip()
+    tags = frozenset(proposal_tags(proposal)) if proposal and proposal_tags else frozenset()
+    days = _days_until_public(header, mapping, basename, tags)
     if days == 0:
         header[mapping.public_date] = header[mapping.observation_date]
         return
@@ -163,8 +180,12 @@ def repair_public_date(
 
 
 def _days_until_public(
-    header: Mapping[str, HeaderValue], mapping: HeaderMapping, basename: str
+    header: Mapping[str, HeaderValue], mapping: HeaderMapping, basename: str, tags: frozenset[str]
 ) -> int:
+    if not tags.isdisjoint(mapping.private_proposal_tags):
+        return _DAYS_PRIVATE
+    if not tags.isdisjoint(mapping.public_proposal_tags):
+        return 0
     obstype = canonical_obstype(header.get(mapping.configuration_type) or "")
     proposal = str(header.get(mapping.proposal_id) or "")
     if obstype in mapping.calibration_types or _holds(proposal, mapping.public_proposals):

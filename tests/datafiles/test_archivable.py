@@ -1,5 +1,7 @@
 """What the Science Archive would refuse is refused before anything is stored."""
 
+import gzip
+
 import pytest
 
 from calrecords.datafiles import DataFile, FitsFile, check_archivable
@@ -34,13 +36,20 @@ def test_a_type_that_is_not_in_the_archives_list_names_the_ways_out(write_frame)
         assert part in message
 
 
-@pytest.mark.parametrize("name", ["a.FITS", "a.xyz", "a.fits.gz", "a.fit", "a"])
+@pytest.mark.parametrize("name", ["a.FITS", "a.xyz", "a.fit", "a"])
 def test_an_extension_that_would_harm_the_archive_is_refused(write_frame, name):
     class AnyFits(FitsFile):
         extensions = ()
 
     with pytest.raises(UnsupportedFileTypeError, match="the archive cannot hold"):
         check_archivable(AnyFits(write_frame(name)), TYPES)
+
+
+def test_a_frame_in_gzip_is_refused(write_frame, tmp_path):
+    path = tmp_path / "a.fits.gz"
+    path.write_bytes(gzip.compress(write_frame().read_bytes()))
+    with pytest.raises(UnsupportedFileTypeError, match="the archive cannot hold"):
+        check_archivable(FitsFile(path), TYPES)
 
 
 ACCEPTED = [
@@ -85,7 +94,7 @@ def test_refuses_values_beyond_the_limits(write_frame, keywords, says):
 
 def test_a_file_without_a_night_is_refused(tmp_path):
     path = tmp_path / "a.pdf"
-    path.write_bytes(b"%PDF")
+    path.write_bytes(b"%PDF-")
     metadata = {"SITEID": "lsc", "INSTRUME": "fa01", "OBSTYPE": "BIAS"}
     needed = dict.fromkeys(("PROPID", "DATE-OBS", "DAY-OBS", "TELID", "BLKUID"))
     with pytest.raises(InvalidKeywordError, match=r"DATE-OBS is None.*a frame without it"):

@@ -7,9 +7,15 @@ from calrecords.datafiles import (
     DataFileFactory,
     FitsFile,
     LcoFitsFile,
+    LcoTarWithFitsFile,
+    SoarFitsFile,
+    TarWithFitsFile,
+    ThumbnailFile,
     load_data_file_class,
 )
 from calrecords.errors import ConfigurationError, UnsupportedFileTypeError
+
+EXTENSIONS = (".fits", ".fits.fz", ".tar.gz", ".pdf", ".jpg", ".jpeg", ".fits.gz", ".fit")
 
 
 @pytest.mark.parametrize(
@@ -20,27 +26,54 @@ from calrecords.errors import ConfigurationError, UnsupportedFileTypeError
         ("a.b.fits", FitsFile),
         ("A.FITS", FitsFile),
         ("/x.y/a.Fits.FZ", LcoFitsFile),
+        ("a.fits.gz", FitsFile),
+        ("a.fit", FitsFile),
+        ("a.tar.gz", TarWithFitsFile),
+        ("a.pdf", DataFile),
+        ("a.jpg", ThumbnailFile),
+        ("a.JPEG", ThumbnailFile),
     ],
 )
 def test_the_extension_decides(name, cls):
     assert DataFileFactory().class_for(name) is cls
 
 
-@pytest.mark.parametrize("name", ["a.xyz", "a", "a.fits.gz", "a.fit", ".fits", "fits", ""])
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.gz", ".fits", "fits", ""])
 def test_an_unknown_extension_lists_the_known_ones(name):
-    with pytest.raises(UnsupportedFileTypeError, match=r"only for \.fits, \.fits\.fz; rename"):
+    with pytest.raises(
+        UnsupportedFileTypeError, match=r"only for \.fits, \.fits\.fz, \.tar.*; rename"
+    ):
         DataFileFactory().class_for(name)
 
 
 def test_classes_are_added_and_replaced():
-    factory = DataFileFactory({".PDF": DataFile, ".fits": LcoFitsFile})
-    assert factory.extensions == (".fits", ".fits.fz", ".pdf")
-    assert [factory.class_for(f"a{e}") for e in factory.extensions] == [
+    factory = DataFileFactory({".PNG": ThumbnailFile, ".fits": LcoFitsFile})
+    assert factory.extensions == (*EXTENSIONS, ".png")
+    assert [factory.class_for(f"a{e}") for e in (".fits", ".fits.fz", ".png")] == [
         LcoFitsFile,
         LcoFitsFile,
-        DataFile,
+        ThumbnailFile,
     ]
-    assert DataFileFactory().extensions == (".fits", ".fits.fz")
+    assert DataFileFactory().extensions == EXTENSIONS
+
+
+def test_a_class_is_not_asked_for_before_its_file_comes():
+    class Refusing(dict):
+        def __getitem__(self, key):
+            raise ConfigurationError(key)
+
+    factory = DataFileFactory(Refusing({".Spec": None}))
+    assert ".spec" in factory.extensions
+    assert factory.class_for("a.fits") is FitsFile
+    with pytest.raises(ConfigurationError, match=r"\.Spec"):
+        factory.class_for("a.spec")
+
+
+def test_hands_on_what_every_file_is_opened_with(write_frame):
+    factory = DataFileFactory(proposal_tags=lambda proposal: ["private"], sky_area=True)
+    frame = factory.open(write_frame(RADIUS=3600.0, RA=1.0, DEC=10.0))
+    assert frame.header["L1PUBDAT"].startswith("3024-")
+    assert frame.archive_record()["area"]["coordinates"][0][0] == pytest.approx([14, 11])
 
 
 def test_opens_with_every_argument(write_frame):
@@ -57,6 +90,10 @@ def test_opens_with_every_argument(write_frame):
         ("ocs_archive.input.lcofitsfile.LcoFitsFile", LcoFitsFile),
         ("ocs_archive.input.file.DataFile", DataFile),
         ("ocs_archive.input.lcofitsfile.LCOFITSFILE", LcoFitsFile),
+        ("ocs_archive.input.soarfitsfile.SOARFitsFile", SoarFitsFile),
+        ("ocs_archive.input.tarwithfitsfile.TarWithFitsFile", TarWithFitsFile),
+        ("ocs_archive.input.lcotarwithfitsfile.LcoTarWithFitsFile", LcoTarWithFitsFile),
+        ("ocs_archive.input.thumbnailfile.ThumbnailFile", ThumbnailFile),
     ],
 )
 def test_a_dotted_path_names_a_class(dotted, cls):
@@ -74,7 +111,7 @@ def test_a_dotted_path_names_a_class(dotted, cls):
         (".relative.Class", "importing .relative fails"),
         ("FitsFile", "it has no module"),
         ("", "it has no module"),
-        ("ocs_archive.input.soarfitsfile.SOARFitsFile", "only DataFile, FitsFile, LcoFitsFile"),
+        ("ocs_archive.input.file.EmptyFile", "only DataFile, FitsFile, LcoFitsFile, SoarFitsFile"),
         ("ocs_archive.input.", "no class of that name"),
     ],
 )

@@ -28,12 +28,38 @@ def test_takes_the_observation_type_from_the_name(write_frame, letter, obstype, 
     assert frame.header["OBSTYPE"] == frame.facts.obstype == obstype
 
 
+@pytest.mark.parametrize(
+    ("name", "keywords", "obstype"),
+    [
+        ("lsc1m009-fa01-20260101-bias-bin1x1", {}, "BIAS"),
+        ("lsc1m009-fa01-20260101-bpm-full_frame", {}, "BPM"),
+        ("lsc1m009-fa01-20260101-dark-bin1x1", {}, "DARK"),
+        ("lsc1m009-fa01-20260101-skyflat-bin1x1-rp", {}, "SKYFLAT"),
+        ("lscnrs01-fa09-20260101-arc-bin1x1", {}, "ARC"),
+        ("trace-fa09", {}, "TRACE"),
+        ("arc-fa09-20260101", {}, "ARC"),
+        (f"{STEM}-e91-1d", {}, "EXPOSE"),
+        (f"{STEM}-a00_x", {}, "ARC"),
+        ("ogg2m001-en06-20260101-0001-e00", {}, "SPECTRUM"),
+        ("ogg2m001-en06-20260101-0001-a00", {}, "ARC"),
+        ("ogg2m001-fen1-20260101-0001-e00", {}, "EXPOSE"),
+        ("lscnrs01-fa09-20260101-0001-e00", {"TELID": "igla"}, "TARGET"),
+        ("lscnrs01-fa09-20260101-0001-e00", {"ENCID": "igla"}, "TARGET"),
+        ("lscnrs01-fa09-20260101-0001-a00", {"ENCID": "igla"}, "DOUBLE"),
+        ("lscnrs01-fa09-20260101-0001-w00", {"ENCID": "igla"}, "LAMPFLAT"),
+    ],
+)
+def test_takes_what_else_a_name_says_of_the_observation_type(write_frame, name, keywords, obstype):
+    frame = LcoFitsFile(write_frame(f"{name}.fits.fz", OBSTYPE="UNKNOWN", **keywords))
+    assert frame.facts.obstype == obstype
+
+
 def test_a_given_observation_type_stays(write_frame):
     assert LcoFitsFile(write_frame(f"{STEM}-b00.fits.fz", OBSTYPE="ARC")).facts.obstype == "ARC"
 
 
 @pytest.mark.parametrize(
-    "name", [f"{STEM}-t00", f"{STEM}-b0", "bias_kb70", "a-b00", f"{STEM}-b00-x", "x-bias-bin1x1"]
+    "name", [f"{STEM}-t00", f"{STEM}-b0", "bias_kb70", "a-b00", f"{STEM}-b00x", "x-bias-bin1x1"]
 )
 def test_refuses_a_frame_of_no_type(write_frame, name):
     with pytest.raises(InvalidKeywordError, match=r"OBSTYPE is '', not an observation type"):
@@ -79,6 +105,9 @@ def test_a_name_that_only_begins_like_a_catalogue_is_none(write_frame):
     [
         ("lsc1m001-fa01-20260101-bpm-bin1x1", {}),
         ("bpm_x", {}),
+        ("bpm-lsc", {}),
+        ("fa01_bpm", {}),
+        ("lsc_bpm_fa01", {}),
         ("mask", {"OBSTYPE": "BPM"}),
         ("mask", {"EXTNAME": "BPM"}),
     ],
@@ -86,6 +115,12 @@ def test_a_name_that_only_begins_like_a_catalogue_is_none(write_frame):
 def test_bad_pixel_masks_have_a_folder_of_their_own(write_frame, name, keywords):
     frame = LcoFitsFile(write_frame(f"{name}.fits.fz", **keywords))
     assert frame.store_key == f"lsc/fa01/bpm/{name}.fits.fz"
+
+
+@pytest.mark.parametrize("name", ["bpm", "subpm-x", "xbpm_y", "a-bpmx"])
+def test_a_name_that_holds_these_letters_by_chance_is_no_mask(write_frame, name):
+    frame = LcoFitsFile(write_frame(f"{name}.fits.fz"))
+    assert frame.store_key == f"lsc/fa01/20260101/raw/{name}.fits.fz"
 
 
 def test_other_frames_lie_by_night_and_level(write_frame):
