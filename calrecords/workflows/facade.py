@@ -22,6 +22,7 @@ from calrecords.workflows.parts import make_factory, make_mapping
 from calrecords.workflows.querying import ROW_LIMIT, find_frames
 from calrecords.workflows.results import IngestResult, IngestStep
 from calrecords.workflows.settings import Settings
+from calrecords.workflows.spool import Spool
 from calrecords.workflows.tables import frame_table
 
 if TYPE_CHECKING:
@@ -56,12 +57,14 @@ class CalibrationRecords(Intake):
         self.cache = FileCache(settings.folder("cache_dir"))
         self._database = database
         self._fetcher = Fetcher(self.cache, store, archive)
+        spool = Spool(settings.folder("spool_dir"))
         steps = {} if on_step is None else {"on_step": on_step}
         super().__init__(
-            Ingester(database, store, archive, **steps),
+            Ingester(database, store, archive, spool=spool, **steps),
             Journal(database),
             make_factory(settings),
             make_mapping(settings),
+            spool,
         )
 
     def __enter__(self) -> CalibrationRecords:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from calrecords.archive import ArchiveClient
@@ -27,8 +28,9 @@ from calrecords.errors import (
 from calrecords.filestore import FileStore
 from calrecords.frames import CalibrationFrame, Ingestion
 from calrecords.records import Claim, Intent, Journal, RecordDatabase
-from calrecords.vocabulary import IngestionState
+from calrecords.vocabulary import IngestionState, split_filename
 from calrecords.workflows.results import IngestOutcome, IngestResult, IngestStep
+from calrecords.workflows.spool import Spool
 from calrecords.workflows.steps import Steps
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ class Ingester:
     on_step : callable, optional
         Called with each `IngestStep` once it is reached; what it raises ends the ingestion
         there, to be resumed.
+    spool : Spool, optional
+        Where the bytes of file objects are kept as long as an ingestion may need them.
     """
 
     def __init__(
@@ -67,12 +71,14 @@ class Ingester:
         archive: ArchiveClient | None,
         *,
         on_step: Callable[[IngestStep], None] = _go_on,
+        spool: Spool | None = None,
     ) -> None:
         self._database = database
         self._journal = Journal(database)
         self._store = store
         self._archive = archive
         self._on_step = on_step
+        self._spool = spool
 
     def ingest(self, data_file: DataFile) -> IngestResult:
         """Ingest one file, and return its frame with the archive's frame ID.
@@ -139,7 +145,22 @@ class Ingester:
             results.append(result)
         return results
 
+    def let_go(self, path: str | Path) -> None:
+        """Remove what the spool keeps of a file object, once no ingestion needs it."""
+        if self._spool is None or not self._spool.holds(path):
+            return
+        with _noting():
+            basename = split_filename(Path(path).name)[0]
+            if all(entry.path != str(path) for entry in self._journal.unfinished(basename)):
+                self._spool.discard(path)
+
     def _resume(self, ingestion: Ingestion) -> IngestResult:
+        try:
+            return self._taken_up(ingestion)
+        finally:
+            self.let_go(ingestion.path)
+
+    def _taken_up(self, ingestion: Ingestion) -> IngestResult:
         try:
             if ingestion.archive_record is not None:
                 self._demand_archive()
@@ -272,11 +293,11 @@ def _ends(error: CalRecordsError, ingestion: Ingestion) -> bool:
 
 @contextmanager
 def _noting() -> Iterator[None]:
-    """Write down how it ended; where that fails too, the lease ends by itself."""
+    """Go on where the journal cannot be reached: a lease ends, and a copy stays, by itself."""
     try:
         yield
     except CalRecordsError as error:
-        log.warning("the journal could not be told how an ingestion ended: %s", error)
+        log.warning("the journal could not be reached when an ingestion ended: %s", error)
 
 
 def _place(data_file: DataFile) -> str:

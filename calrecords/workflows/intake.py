@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from calrecords.datafiles import DataFile, DataFileFactory, HeaderMapping
 from calrecords.errors import ConfigurationError
@@ -13,6 +14,7 @@ from calrecords.workflows.ingest import Ingester
 from calrecords.workflows.many import WORKERS, Input, take_many
 from calrecords.workflows.parts import expanded
 from calrecords.workflows.results import IngestResult
+from calrecords.workflows.spool import Spool, filename_of, path_behind
 
 
 class Intake:
@@ -28,6 +30,8 @@ class Intake:
         Opens data files.
     mapping : HeaderMapping
         Which header keyword gives which fact.
+    spool : Spool
+        Where the bytes of file objects are kept until they are recorded.
     """
 
     def __init__(
@@ -36,16 +40,19 @@ class Intake:
         journal: Journal,
         factory: DataFileFactory,
         mapping: HeaderMapping,
+        spool: Spool,
     ) -> None:
         self._ingester = ingester
         self._journal = journal
         self._factory = factory
         self._mapping = mapping
+        self._spool = spool
 
     def ingest(
         self,
-        path: str | Path | DataFile,
+        path: str | Path | DataFile | BinaryIO,
         *,
+        filename: str | None = None,
         is_master: bool | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> IngestResult:
@@ -56,8 +63,11 @@ class Intake:
 
         Parameters
         ----------
-        path : str, Path or DataFile
-            The file.
+        path : str, Path, DataFile or binary file
+            The file. A binary file is read from its start; one that is open on disk under its
+            name is read there, anything else is first kept on disk, so that it can be resumed.
+        filename : str, optional
+            Name of a binary file; by default its own.
         is_master : bool, optional
             Whether it was made by combining several frames; by default as its header says,
             and False where the header does not say.
@@ -80,7 +90,41 @@ class Intake:
         ArchiveError, FileStoreError, RecordError
             If a step failed; a `TransientError` can be resumed.
         """
-        return self._ingester.ingest(self._opened(path, is_master, metadata))
+        if isinstance(path, str | Path | DataFile):
+            return self._ingester.ingest(self._opened(path, is_master, metadata))
+        with self.on_disk(path, filename) as place:
+            return self._ingester.ingest(self._opened(place, is_master, metadata))
+
+    @contextmanager
+    def on_disk(self, fileobj: BinaryIO, filename: str | None = None) -> Iterator[Path]:
+        """Yield where the bytes of a file object are on disk, under their name.
+
+        A copy that has to be made stays as long as an unfinished ingestion needs it.
+
+        Parameters
+        ----------
+        fileobj : binary file
+            Read from its start.
+        filename : str, optional
+            Its name, perhaps with a folder; by default its own.
+
+        Raises
+        ------
+        DataFileNotFoundError
+            If it has no name, or cannot be read.
+        ConfigurationError
+            If the spool cannot be written.
+        """
+        name = filename_of(fileobj, filename)
+        there = path_behind(fileobj, name)
+        if there is not None:
+            yield there
+            return
+        kept = self._spool.keep(fileobj, name)
+        try:
+            yield kept
+        finally:
+            self._ingester.let_go(kept)
 
     def ingest_many(
         self,

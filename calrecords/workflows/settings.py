@@ -104,6 +104,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("cache_dir", "CALRECORDS_CACHE_DIR", "folder of downloaded frames", _cache_folder),
     Setting(
+        "spool_dir",
+        "CALRECORDS_SPOOL_DIR",
+        "folder of what comes as file objects, until it is recorded",
+        _in_data_folder("spool"),
+    ),
+    Setting(
         "allow_plain_http",
         "CALRECORDS_ALLOW_PLAIN_HTTP",
         "send the token over plain http outside this machine",

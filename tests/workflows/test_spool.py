@@ -1,0 +1,114 @@
+import io
+
+import pytest
+
+from calrecords import IngestOutcome
+from calrecords.errors import (
+    ConfigurationError,
+    DataFileNotFoundError,
+    InvalidFrameError,
+)
+from calrecords.workflows.results import IngestStep
+from calrecords.workflows.spool import Spool, filename_of, path_behind
+
+
+@pytest.fixture
+def spool(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALRECORDS_SPOOL_DIR", str(tmp_path / "spool"))
+    return tmp_path / "spool"
+
+
+def kept(spool):
+    return sorted(path.name for path in spool.rglob("*") if path.is_file())
+
+
+def test_a_file_object_is_ingested_like_the_file_and_nothing_stays(world, make_frame, spool):
+    path = make_frame()
+    with world.connect() as cal:
+        result = cal.ingest(io.BytesIO(path.read_bytes()), filename=path.name, is_master=True)
+        assert result.outcome is IngestOutcome.INGESTED
+        assert kept(spool) == []
+        assert cal.ingest(path, is_master=True).outcome is IngestOutcome.ALREADY_THERE
+        assert cal.fetch(result, source="store").read_bytes() == path.read_bytes()
+
+
+def test_an_open_file_is_read_where_it_is(world, make_frame, spool):
+    path = make_frame()
+    with world.connect() as cal, path.open("rb") as file:
+        file.seek(100)
+        result = cal.ingest(file, is_master=True)
+        assert result.path == str(path)
+        assert not spool.exists()
+
+
+def test_an_interrupted_ingestion_finds_the_bytes_again(world, make_frame, spool):
+    path = make_frame()
+
+    def die(step):
+        if step is IngestStep.INTENDED:
+            raise KeyboardInterrupt
+
+    with world.connect(on_step=die) as cal, pytest.raises(KeyboardInterrupt):
+        cal.ingest(io.BytesIO(path.read_bytes()), filename=path.name, is_master=True)
+    assert kept(spool) == [path.name]
+    with world.connect() as cal:
+        [result] = cal.resume()
+        assert result.error is None
+        assert cal.fetch(result, source="store").read_bytes() == path.read_bytes()
+    assert kept(spool) == []
+
+
+def test_a_refused_file_object_leaves_nothing(world, spool):
+    with world.connect() as cal, pytest.raises(InvalidFrameError):
+        cal.ingest(io.BytesIO(b"not FITS"), filename="a.fits")
+    assert kept(spool) == []
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "a/b.fits", "/etc/passwd", "a\0.fits"])
+def test_a_name_that_leaves_the_spool_is_refused(tmp_path, name):
+    with pytest.raises(DataFileNotFoundError, match="no file name"):
+        Spool(tmp_path / "spool").keep(io.BytesIO(b"1"), name)
+    assert not (tmp_path / "spool").exists()
+
+
+@pytest.mark.parametrize("thing", [io.StringIO("text"), object(), 3])
+def test_what_is_no_binary_file_is_refused_clearly(tmp_path, thing):
+    with pytest.raises(DataFileNotFoundError, match="'rb'"):
+        Spool(tmp_path / "spool").keep(thing, "a.fits")
+    assert kept(tmp_path) == []
+
+
+def test_a_spool_that_cannot_be_written_names_its_setting(tmp_path):
+    (tmp_path / "spool").write_text("a file")
+    with pytest.raises(ConfigurationError, match="CALRECORDS_SPOOL_DIR"):
+        Spool(tmp_path / "spool").keep(io.BytesIO(b"1"), "a.fits")
+
+
+def test_discards_its_own_copies_only(tmp_path):
+    spool = Spool(tmp_path / "spool")
+    mine, other = spool.keep(io.BytesIO(b"1"), "a.fits"), tmp_path / "b.fits"
+    other.write_bytes(b"2")
+    for path in (mine, other, tmp_path / "spool" / "c.fits"):
+        spool.discard(path)
+    assert kept(tmp_path) == ["b.fits"]
+
+
+def test_the_name_is_the_given_one_or_its_own(tmp_path):
+    with (tmp_path / "a.fits").open("w+b") as file:
+        assert filename_of(file, "x/b.fits") == "b.fits"
+        assert filename_of(file) == "a.fits"
+    with pytest.raises(DataFileNotFoundError, match="no name"):
+        filename_of(io.BytesIO(b"1"))
+
+
+def test_a_file_that_was_replaced_is_not_taken_for_the_open_one(tmp_path):
+    path = tmp_path / "a.fits"
+    with path.open("w+b") as file:
+        assert path_behind(file, "a.fits") == path
+        assert path_behind(file, "b.fits") is None
+        path.unlink()
+        assert path_behind(file, "a.fits") is None
+        path.write_bytes(b"another")
+        assert path_behind(file, "a.fits") is None
+    assert path_behind(file, "a.fits") is None
+    assert path_behind(io.BytesIO(b"1"), "a.fits") is None
