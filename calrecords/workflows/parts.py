@@ -127,5 +127,6 @@ def make_factory(settings: Settings) -> DataFileFactory:
         {
             extension: load_data_file_class(name)
             for extension, name in settings["filetype_mapping_overrides"].items()
-        }
+        },
+        sky_area=settings["sky_area"],
     )

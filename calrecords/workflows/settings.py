@@ -116,6 +116,13 @@ SETTINGS: tuple[Setting, ...] = (
         default=False,
         read=_flag,
     ),
+    Setting(
+        "sky_area",
+        "CALRECORDS_SKY_AREA",
+        "tell the archive where on the sky each frame lies",
+        default=False,
+        read=_flag,
+    ),
     _ocs("API_ROOT", "root URL of the Science Archive"),
     _ocs("AUTH_TOKEN", "token of a superuser of the archive", secret=True),
     _ocs("FILESTORE_TYPE", "where bytes are kept: local, s3 or dummy", "local"),
