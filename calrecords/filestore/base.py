@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import BinaryIO, ClassVar
 
 from calrecords.errors import ChecksumMismatchError
-from calrecords.frames import ContentDigest, StoredFile, digest_stream
+from calrecords.frames import CHUNK_BYTES, ContentDigest, StoredFile, digest_stream
 
 URL_EXPIRES_S = 172_800
 """How long a signed URL is good for, in seconds: 48 h, as the Science Archive's are."""
@@ -79,7 +81,7 @@ class FileStore(ABC):
         source : binary file
             Read from where it stands to its end.
         digest : ContentDigest
-            What `source` is known to hold.
+            What `source` is known to hold. Its SHA-256 is what the bytes are compared with.
         content_type : str, optional
             Media type, for stores that serve files themselves.
         dateobs : datetime, optional
@@ -190,17 +192,53 @@ def check_digest(stored: StoredFile, digest: ContentDigest) -> None:
             raise ChecksumMismatchError(msg)
 
 
-def check_source(key: str, digest: ContentDigest, found: ContentDigest) -> None:
+def copy_checked(
+    key: str,
+    source: BinaryIO,
+    digest: ContentDigest,
+    sink: Callable[[bytes], object] | None = None,
+) -> None:
+    """Read what is left in a source, in flat memory, and raise unless it is what was said.
+
+    Only the SHA-256 is made anew: bytes that have it are those that the digest is of, and
+    an MD5 would cost more than twice as much time again.
+
+    Parameters
+    ----------
+    key : str
+        For messages.
+    source : binary file
+        Read from where it stands to its end.
+    digest : ContentDigest
+        What it must hold.
+    sink : callable, optional
+        Given each chunk of bytes in turn.
+
+    Raises
+    ------
+    ChecksumMismatchError
+        If the bytes differ; `sink` was given them all the same.
+    """
+    sha256, size = hashlib.sha256(), 0
+    while chunk := source.read(CHUNK_BYTES):
+        sha256.update(chunk)
+        size += len(chunk)
+        if sink is not None:
+            sink(chunk)
+    check_source(key, digest, sha256=sha256.hexdigest(), size=size)
+
+
+def check_source(key: str, digest: ContentDigest, *, sha256: str, size: int) -> None:
     """Raise if a source did not hold what it was said to hold.
 
     Raises
     ------
     ChecksumMismatchError
-        If the digests differ.
+        If checksum or length differ.
     """
-    if found != digest:
+    if (sha256, size) != (digest.sha256, digest.size):
         msg = (
-            f"the bytes given for {key} have sha256 {found.sha256} and {found.size} bytes instead "
+            f"the bytes given for {key} have sha256 {sha256} and {size} bytes instead "
             f"of {digest.sha256} and {digest.size}; nothing was stored; the source changed "
             "since it was examined, so ingest it anew"
         )

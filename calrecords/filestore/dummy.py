@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import BinaryIO, ClassVar, NoReturn
 
 from calrecords.errors import ConfigurationError, StoredFileNotFoundError
-from calrecords.filestore.base import URL_EXPIRES_S, FileStore, check_source
+from calrecords.filestore.base import URL_EXPIRES_S, FileStore, copy_checked
 from calrecords.filestore.keys import check_key
-from calrecords.frames import ContentDigest, StoredFile, digest_stream
+from calrecords.frames import ContentDigest, StoredFile
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class DummyStore(FileStore):
             If the source does not hold what `digest` says.
         """
         check_key(key)
-        check_source(key, digest, digest_stream(source))
+        copy_checked(key, source, digest)
         return StoredFile(key, digest.md5, digest.md5, digest.sha256, digest.size)
 
     def publish(self, stored: StoredFile) -> None:

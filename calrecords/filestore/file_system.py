@@ -21,7 +21,7 @@ from typing import BinaryIO, ClassVar
 from urllib.parse import quote
 
 from calrecords.errors import ConfigurationError, FileStoreUnavailableError, UnsafeKeyError
-from calrecords.filestore.base import URL_EXPIRES_S, FileStore, check_source
+from calrecords.filestore.base import URL_EXPIRES_S, FileStore, copy_checked
 from calrecords.filestore.key_files import KeyFiles, digest_of, holds, is_same, length_of
 from calrecords.filestore.keys import check_key
 from calrecords.filestore.part_files import (
@@ -34,7 +34,7 @@ from calrecords.filestore.part_files import (
     store_errors,
     sync_directory,
 )
-from calrecords.frames import ContentDigest, StoredFile, digest_stream
+from calrecords.frames import ContentDigest, StoredFile
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class FileSystemStore(FileStore):
         directory = self._files(key).directory
         try:
             with PartFile(directory, digest.sha256) as part:
-                check_source(key, digest, digest_stream(source, sink=part.write))
+                copy_checked(key, source, digest, part.write)
                 part.move_to(directory / digest.sha256)
         except BaseException:
             remove_empty_directories(directory, below=self._root)

@@ -6,7 +6,6 @@ import base64
 import io
 import logging
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -14,17 +13,31 @@ from typing import Any, BinaryIO, ClassVar
 
 from calrecords.errors import (
     ChecksumMismatchError,
-    ConfigurationError,
-    FileStoreError,
-    FileStoreRefusedError,
+    FileStoreUnavailableError,
     StoredFileNotFoundError,
 )
 from calrecords.filestore.base import URL_EXPIRES_S, FileStore
 from calrecords.filestore.keys import check_key
-from calrecords.filestore.s3_checksums import base64_of, etag_md5, says, whole_checksum
+from calrecords.filestore.s3_bucket import check_bucket, check_version_ids, version_id_of
+from calrecords.filestore.s3_checksums import (
+    base64_of,
+    etag_md5,
+    says,
+    says_of_parts,
+    whole_checksum,
+)
 from calrecords.filestore.s3_client import make_s3_client
-from calrecords.filestore.s3_errors import s3_errors
-from calrecords.filestore.s3_streams import ObjectReader, VerifyingReader, rewindable
+from calrecords.filestore.s3_errors import is_delete_marker, s3_errors
+from calrecords.filestore.s3_multipart import (
+    MAX_PUT_BYTES,
+    PART_BYTES,
+    PartsUpload,
+    abort_strays,
+    check_length,
+    part_length,
+    send_verified,
+)
+from calrecords.filestore.s3_streams import Deadline, ObjectReader, VerifyingReader, rewindable
 from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CHUNK_BYTES, ContentDigest, StoredFile, digest_stream
 from calrecords.vocabulary import parse_time
@@ -33,16 +46,9 @@ __all__ = ["S3Store", "make_s3_client"]
 
 logger = logging.getLogger(__name__)
 
-MAX_PUT_BYTES = 5 * 1024**3
-"""Largest file that one request may hold, in bytes, as S3 has it."""
-
-MAX_VERSION_KEY_LENGTH = 32
-"""Longest version key that the Science Archive takes, in characters."""
-
 TRANSFER_TIMEOUT_S = 3600.0
-"""Longest that one upload, or waiting within one download, may take, in seconds."""
+"""Longest that 5 GiB of an upload, or waiting within one download, may take, in seconds."""
 
-PROBE_PREFIX = "calrecords-probe"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
 
@@ -58,7 +64,12 @@ class S3Store(FileStore):
     ia_after_days : int, optional
         Frames observed more days ago than this go to the storage class ``STANDARD_IA``.
     transfer_timeout_s : float, optional
-        Seconds that one upload, or the waiting within one download, may take.
+        Seconds that one upload, or the waiting within one download, may take; an upload of
+        more than 5 GiB as many times longer.
+    single_put_bytes : int, optional
+        Longer files are uploaded in parts, in bytes.
+    part_bytes : int, optional
+        Length of a part, in bytes; longer where there would be more than 10,000.
     """
 
     kind: ClassVar[str] = "S3"
@@ -71,11 +82,15 @@ class S3Store(FileStore):
         *,
         ia_after_days: int = 60,
         transfer_timeout_s: float = TRANSFER_TIMEOUT_S,
+        single_put_bytes: int = MAX_PUT_BYTES,
+        part_bytes: int = PART_BYTES,
     ) -> None:
         self._client = client
         self._bucket = bucket
         self._ia_after = timedelta(days=ia_after_days)
         self._timeout_s = transfer_timeout_s
+        self._single_put_bytes = single_put_bytes
+        self._part_bytes = part_bytes
         self._checked = False
         self._checked_for_archive = False
         start_anew_after_fork(self)
@@ -108,10 +123,10 @@ class S3Store(FileStore):
             If S3 cannot be reached.
         """
         if again or not self._checked:
-            self._check_bucket()
+            check_bucket(self._client, self._bucket)
             self._checked = True
         if for_archive and (again or not self._checked_for_archive):
-            self._check_version_ids()
+            check_version_ids(self._client, self._bucket)
             self._checked_for_archive = True
 
     def put(
@@ -123,7 +138,9 @@ class S3Store(FileStore):
         content_type: str = "",
         dateobs: datetime | None = None,
     ) -> StoredFile:
-        """Keep what is left in `source` as a new version of `key`, in one request.
+        """Keep what is left in `source` as a new version of `key`.
+
+        In one request up to 5 GiB, and in parts above.
 
         Raises
         ------
@@ -132,30 +149,22 @@ class S3Store(FileStore):
         ConfigurationError
             If the bucket cannot be used (see `check`).
         FileStoreRefusedError
-            If we may not write, or the file is larger than 5 GiB.
+            If we may not write, or the file is larger than 5 TiB.
         FileStoreUnavailableError
             If S3 cannot be reached, or takes too long.
         """
         check_key(key)
+        check_length(key, digest.size)
         self.check()
-        if digest.size > MAX_PUT_BYTES:
-            msg = (
-                f"{key} is {digest.size} bytes long, and the S3 file store takes at most "
-                f"{MAX_PUT_BYTES} (5 GiB) in one request; split or compress it"
-            )
-            raise FileStoreRefusedError(msg)
         held = self.find(key, digest)
         if held is not None:
             return held
-        arguments = self._arguments(key, digest, content_type, dateobs)
+        headers = self._headers(key, digest, content_type, dateobs)
         with rewindable(source) as body:
-            answer = self._upload(
-                VerifyingReader(key, body, digest, timeout_s=self._timeout_s), arguments
-            )
-        stored = StoredFile(
-            key, self._version_id(answer), digest.md5, digest.sha256, digest.size, is_new=True
-        )
-        self._verify(stored, answer.get("ChecksumSHA256"))
+            if digest.size > self._single_put_bytes:
+                stored = self._put_in_parts(key, body, digest, headers)
+            else:
+                stored = self._put_at_once(key, body, digest, headers)
         logger.debug("stored %s, version %s, in bucket %s", key, stored.version_key, self._bucket)
         return stored
 
@@ -169,14 +178,23 @@ class S3Store(FileStore):
         The oldest, so that two processes that stored the same content at the same time
         come to name the same version.
 
+        Unfinished uploads of a large file are aborted if they are older than a day.
+
         Raises
         ------
+        ConfigurationError
+            If the bucket cannot be used (see `check`).
         FileStoreRefusedError
             If we may not list versions (``s3:ListBucketVersions``) or read them.
         FileStoreUnavailableError
             If S3 cannot be reached.
         """
         check_key(key)
+        self.check()
+        if digest.size > self._single_put_bytes:
+            abort_strays(self._client, self._bucket, key)
+        if self._has_no_version(key):
+            return None
         for version_id in reversed(self._versions_of_length(key, digest.size)):
             stored = StoredFile(key, version_id, digest.md5, digest.sha256, digest.size)
             with suppress(StoredFileNotFoundError):  # removed since it was listed
@@ -258,81 +276,71 @@ class S3Store(FileStore):
         """Close the client's connections."""
         self._client.close()
 
-    def _check_bucket(self) -> None:
-        try:
-            with s3_errors("look at the bucket", self._bucket):
-                self._client.head_bucket(Bucket=self._bucket)
-        except StoredFileNotFoundError as error:
-            msg = f"there is no S3 bucket {self._bucket}; make it, or set BUCKET to one that is"
-            raise ConfigurationError(msg) from error
-        with s3_errors("ask whether versions are kept", self._bucket):
-            answer = self._client.get_bucket_versioning(Bucket=self._bucket)
-        if answer.get("Status") != "Enabled":
-            raise self._unversioned()
-
-    def _unversioned(self) -> ConfigurationError:
-        msg = (
-            f"the S3 bucket {self._bucket} keeps no versions, so new bytes would replace old "
-            "ones; enable versioning on it, or set BUCKET to another"
-        )
-        return ConfigurationError(msg)
-
-    def _check_version_ids(self) -> None:
-        key = f"{PROBE_PREFIX}/{secrets.token_hex(8)}"
-        with s3_errors(f"write {key}", self._bucket):
-            answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=b"")
-        version_id = self._version_id(answer)
-        try:
-            self.delete(StoredFile(key, version_id))
-        except FileStoreError as error:
-            logger.warning("an empty object %s stays in the bucket: %s", key, error)
-        if len(version_id) > MAX_VERSION_KEY_LENGTH:
-            msg = (
-                f"version IDs of the S3 bucket {self._bucket} have {len(version_id)} characters, "
-                f"and the Science Archive takes {MAX_VERSION_KEY_LENGTH}; use a store with shorter "
-                "ones (Amazon's have 32; MinIO's have 36), or set FILESTORE_TYPE to local"
-            )
-            raise ConfigurationError(msg)
-
-    def _arguments(
+    def _headers(
         self, key: str, digest: ContentDigest, content_type: str, dateobs: datetime | None
     ) -> dict[str, Any]:
         name = key.rsplit("/", 1)[-1]
         filename = name if _PLAIN_NAME.fullmatch(name) else f'"{name}"'
-        arguments: dict[str, Any] = {
-            "Bucket": self._bucket,
-            "Key": key,
-            "ContentLength": digest.size,
+        headers: dict[str, Any] = {
             "ContentDisposition": f"attachment; filename={filename}",
-            "ChecksumSHA256": base64_of(digest),
             "Metadata": {"md5": digest.md5, "sha256": digest.sha256},
         }
         if content_type:
-            arguments["ContentType"] = content_type
+            headers["ContentType"] = content_type
         if dateobs is not None and datetime.now(UTC) - parse_time(dateobs) > self._ia_after:
-            arguments["StorageClass"] = "STANDARD_IA"
-        return arguments
+            headers["StorageClass"] = "STANDARD_IA"
+        return headers
 
-    def _upload(self, body: VerifyingReader, arguments: dict[str, Any]) -> Any:
+    def _put_at_once(
+        self, key: str, source: BinaryIO, digest: ContentDigest, headers: dict[str, Any]
+    ) -> StoredFile:
+        arguments = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ContentLength": digest.size,
+            "ChecksumSHA256": base64_of(digest),
+            **headers,
+        }
+        body = VerifyingReader(key, source, digest, deadline=Deadline(key, self._timeout_s))
+        answer = send_verified(
+            self._client.put_object, body, doing=f"write {key}", arguments=arguments
+        )
+        stored = self._new(key, answer, digest)
+        checksum = answer.get("ChecksumSHA256")
+        if checksum != base64_of(digest):
+            head = {} if checksum else self._head(stored)
+            held = says(head, digest, trust_metadata=False) if head else False
+            self._verify(stored, digest, held)
+        return stored
+
+    def _put_in_parts(
+        self, key: str, source: BinaryIO, digest: ContentDigest, headers: dict[str, Any]
+    ) -> StoredFile:
+        timeout_s = self._timeout_s * max(1.0, digest.size / MAX_PUT_BYTES)
+        upload = PartsUpload(self._client, self._bucket, key, deadline=Deadline(key, timeout_s))
         try:
-            with s3_errors(f"write {arguments['Key']}", self._bucket):
-                return self._client.put_object(Body=body, **arguments)
-        except Exception:
-            if body.failure is not None:
-                raise body.failure from None
-            raise
+            part_bytes = part_length(digest.size, self._part_bytes)
+            answer = upload.send(source, digest, part_bytes, headers)
+        except FileStoreUnavailableError:
+            held = self.find(key, digest) if upload.is_sent else None
+            if held is None:
+                raise
+            return held
+        stored = self._new(key, answer, digest)
+        checksum = answer.get("ChecksumSHA256", upload.composite)
+        lied = checksum != upload.composite
+        held_whole = (
+            False if lied else says_of_parts(self._head(stored), digest.size, upload.composite)
+        )
+        self._verify(stored, digest, held_whole)
+        return stored
 
-    def _version_id(self, answer: Any) -> str:
-        version_id = answer.get("VersionId")
-        if not version_id or version_id == "null":
-            raise self._unversioned()
-        return str(version_id)
+    def _new(self, key: str, answer: Any, digest: ContentDigest) -> StoredFile:
+        version_key = version_id_of(answer, self._bucket)
+        return StoredFile(key, version_key, digest.md5, digest.sha256, digest.size, is_new=True)
 
-    def _verify(self, stored: StoredFile, checksum: str | None) -> None:
-        digest = ContentDigest(stored.md5 or "", stored.sha256 or "", stored.size or 0)
-        if checksum == base64_of(digest):
-            return
-        held = False if checksum else says(self._head(stored), digest, trust_metadata=False)
+    def _verify(self, stored: StoredFile, digest: ContentDigest, held: bool | None) -> None:
+        """Remove a new version, and raise, unless S3 holds what was sent; None is to be read."""
         if held is None:  # a store that keeps no checksum at all
             with self.open(stored) as source:
                 held = digest_stream(source) == digest
@@ -343,6 +351,15 @@ class S3Store(FileStore):
                 f"sent (sha256 {stored.sha256}); version {stored.version_key} was removed again"
             )
             raise ChecksumMismatchError(msg)
+
+    def _has_no_version(self, key: str) -> bool:
+        # A HEAD costs S3, and us, far less than a list, and most files are new.
+        try:
+            with s3_errors(f"look at {key}", self._bucket):
+                self._client.head_object(Bucket=self._bucket, Key=key)
+        except StoredFileNotFoundError as error:
+            return not is_delete_marker(error)
+        return False
 
     def _versions_of_length(self, key: str, size: int) -> list[str]:
         found: list[str] = []

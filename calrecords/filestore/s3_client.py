@@ -54,9 +54,11 @@ def make_s3_client(
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
+    from calrecords.filestore.s3_signing import sign_named_payloads
+
     s3: Any = {"addressing_style": addressing_style}
     if endpoint_url is None or endpoint_url.startswith("https:"):
-        # TLS and the signed checksum guard the bytes, so they need not be read for a signature.
+        # TLS guards the bytes of requests that name no checksum to sign.
         s3["payload_signing_enabled"] = False
     try:
         config = Config(
@@ -66,7 +68,7 @@ def make_s3_client(
             retries={"mode": "standard", "total_max_attempts": max_attempts},
             s3=s3,
         )
-        return boto3.session.Session().client(
+        client = boto3.session.Session().client(
             "s3",
             endpoint_url=endpoint_url,
             region_name=region or None,
@@ -81,3 +83,5 @@ def make_s3_client(
             "credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, both or none)"
         )
         raise ConfigurationError(msg) from error
+    sign_named_payloads(client)
+    return client

@@ -22,6 +22,7 @@ _NOT_FOUND = {"NoSuchKey", "NoSuchVersion", "NotFound", "404"}
 _DAMAGED = {
     "BadDigest",
     "InvalidDigest",
+    "InvalidPart",
     "XAmzContentChecksumMismatch",
     "XAmzContentSHA256Mismatch",
 }
@@ -48,6 +49,7 @@ _REGION = {
 }
 _ADVICE = {
     "AccessDenied": "give these credentials the right to do this",
+    "EntityTooSmall": "the parts are too small for this store",
     "EntityTooLarge": "the file is too large for one request",
     "ExpiredToken": "renew the credentials",
     "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
@@ -120,6 +122,8 @@ def _of_answer(error: boto.ClientError, doing: str, bucket: str) -> CalRecordsEr
         return ConfigurationError(f"{what}; there is no bucket {bucket}; set BUCKET to one")
     if code in _NOT_FOUND or _is_no_version(code, status, answer):
         return StoredFileNotFoundError(f"{what}; it is not there, or not in this version")
+    if code == "NoSuchUpload":
+        return FileStoreUnavailableError(f"{what}; somebody else aborted the upload; try again")
     if code in _DAMAGED:
         return ChecksumMismatchError(f"{what}; the bytes changed on their way; nothing was stored")
     if code in _REGION:
@@ -148,3 +152,12 @@ def _is_no_version(code: str, status: int, answer: Any) -> bool:
 def _retry_after(metadata: Any) -> float | None:
     text = str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
     return float(text) if text.isdecimal() else None
+
+
+def is_delete_marker(error: StoredFileNotFoundError) -> bool:
+    """Whether a key was not found because it was deleted, with older versions kept below."""
+    if not isinstance(error.__cause__, boto.ClientError):
+        return False
+    metadata: Any = error.__cause__.response.get("ResponseMetadata", {})
+    status, headers = metadata.get("HTTPStatusCode"), metadata.get("HTTPHeaders", {})
+    return bool(status != 404 or headers.get("x-amz-delete-marker") == "true")

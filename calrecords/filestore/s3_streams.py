@@ -36,6 +36,82 @@ def rewindable(source: BinaryIO) -> Iterator[BinaryIO]:
         yield spool
 
 
+class Deadline:
+    """A moment after which an upload is given up.
+
+    Parameters
+    ----------
+    key : str
+        What is uploaded, for messages.
+    timeout_s : float
+        Seconds from now.
+    """
+
+    def __init__(self, key: str, timeout_s: float) -> None:
+        self._key = key
+        self._timeout_s = timeout_s
+        self._ends = time.monotonic() + timeout_s
+
+    def check(self) -> None:
+        """Raise if it has passed.
+
+        Raises
+        ------
+        FileStoreUnavailableError
+            If it has passed.
+        """
+        if time.monotonic() > self._ends:
+            msg = f"storing {self._key} took longer than {self._timeout_s:g} s; try again later"
+            raise FileStoreUnavailableError(msg)
+
+
+class Window(io.RawIOBase):
+    """A piece of a file, read like a file of its own; the file itself is not closed.
+
+    Parameters
+    ----------
+    source : binary file
+        Must be able to seek; nobody else moves it while the window is read.
+    start, length : int
+        Where the piece begins and how long it is, in bytes.
+    """
+
+    def __init__(self, source: BinaryIO, start: int, length: int) -> None:
+        super().__init__()
+        self._source = source
+        self._start = start
+        self._length = length
+        self._position = 0
+        source.seek(start)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes of the piece were read."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place counted from the beginning of the piece."""
+        if whence != os.SEEK_SET or offset < 0:
+            msg = "a piece of a file is read from its beginning"
+            raise io.UnsupportedOperation(msg)
+        self._position = self._source.seek(self._start + offset) - self._start
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next bytes of the piece, all that are left if `size` is negative."""
+        left = max(0, self._length - self._position)
+        chunk = self._source.read(left if size is None or size < 0 else min(size, left))
+        self._position += len(chunk)
+        return chunk
+
+
 class VerifyingReader:
     """The body of an upload, which breaks off before its last byte if its bytes are wrong.
 
@@ -49,27 +125,25 @@ class VerifyingReader:
     source : binary file
         Read from where it stands; must be able to seek.
     digest : ContentDigest
-        What it must hold.
-    timeout_s : float
-        Seconds from now after which reading fails.
+        What it must hold; its MD5 is not looked at.
+    deadline : Deadline
+        When reading fails.
     """
 
     def __init__(
-        self, key: str, source: BinaryIO, digest: ContentDigest, *, timeout_s: float
+        self, key: str, source: BinaryIO, digest: ContentDigest, *, deadline: Deadline
     ) -> None:
         self.failure: BaseException | None = None
         self._key = key
         self._source = source
         self._start = source.tell()
         self._digest = digest
-        self._timeout_s = timeout_s
-        self._deadline = time.monotonic() + timeout_s
+        self._deadline = deadline
         self._rewind()
 
     def _rewind(self) -> None:
         self._source.seek(self._start)
         self._position = 0
-        self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
 
     def tell(self) -> int:
@@ -111,17 +185,15 @@ class VerifyingReader:
             raise
 
     def _read(self, size: int) -> bytes:
-        if time.monotonic() > self._deadline:
-            msg = f"storing {self._key} took longer than {self._timeout_s:g} s; try again later"
-            raise FileStoreUnavailableError(msg)
+        self._deadline.check()
         chunk = self._source.read(size)
-        self._md5.update(chunk)
         self._sha256.update(chunk)
         self._position += len(chunk)
         if not chunk or self._position >= self._digest.size:
             self._position += len(self._source.read(1))
-            found = ContentDigest(self._md5.hexdigest(), self._sha256.hexdigest(), self._position)
-            check_source(self._key, self._digest, found)
+            check_source(
+                self._key, self._digest, sha256=self._sha256.hexdigest(), size=self._position
+            )
         return chunk
 
 

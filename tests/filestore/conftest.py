@@ -204,9 +204,16 @@ class LyingS3:
     requests: list = field(default_factory=list)
     headers: dict = field(default_factory=dict)
     bodies: dict = field(default_factory=dict)
+    queries: list = field(default_factory=list)
+    posted: bytes = b""
 
     def store(self, **settings):
         return S3Store(self.client(**settings), "bucket")
+
+    def store_in_parts(self, part_bytes, **settings):
+        return S3Store(
+            self.client(**settings), "bucket", single_put_bytes=part_bytes, part_bytes=part_bytes
+        )
 
     def client(self, **settings):
         settings = {"connect_timeout_s": 2, "read_timeout_s": 2, "max_attempts": 1, **settings}
@@ -230,16 +237,27 @@ TRUTH = {
     "HEAD bucket": (200, {}, b""),
     "versioning": (200, {}, VERSIONING),
     "versions": (200, {}, NO_VERSIONS),
+    "HEAD key": (404, {}, b""),
     "DELETE": (204, {}, b""),
+    "uploads": (200, {}, b"<ListMultipartUploadsResult/>"),
+    "create": (200, {}, b"<R><UploadId>upload</UploadId></R>"),
+    "abort": (204, {}, b""),
 }
+IN_PARTS = {"POST": "complete", "PUT": "part", "DELETE": "abort"}
 
 
 def operation_of(method, url):
     query = parse_qs(url.query, keep_blank_values=True)
+    if "uploads" in query:
+        return "create" if method == "POST" else "uploads"
+    if "uploadId" in query:
+        return IN_PARTS[method]
     for name in ("versioning", "versions"):
         if name in query:
             return name
-    return "HEAD bucket" if (method, url.path) == ("HEAD", "/bucket") else method
+    if method == "HEAD" and "versionId" not in query:
+        return "HEAD bucket" if url.path == "/bucket" else "HEAD key"
+    return method
 
 
 @contextmanager
@@ -253,7 +271,7 @@ def served(liar):
             liar.requests.append(operation)
             liar.headers[operation] = {k.lower(): v for k, v in self.headers.items()}
             left = int(self.headers.get("Content-Length", 0))
-            digest = hashlib.sha256()
+            digest, body = hashlib.sha256(), b""
             while left:
                 chunk = self.rfile.read(min(left, 1 << 16))
                 if not chunk:  # the client broke off
@@ -261,8 +279,11 @@ def served(liar):
                     self.close_connection = True
                     return
                 digest.update(chunk)
+                body += chunk if self.command == "POST" else b""
                 left -= len(chunk)
             liar.bodies[operation] = digest.hexdigest()
+            liar.posted = body or liar.posted
+            liar.queries.append(url.query)
             answer = liar.answers.get(operation, TRUTH.get(operation, (500, {}, b"")))
             answer = answer(self) if callable(answer) else answer
             if answer is None:  # it answered itself
@@ -277,7 +298,7 @@ def served(liar):
             if len(body) != int(headers.get("Content-Length", len(body))):
                 self.close_connection = True
 
-        do_GET = do_HEAD = do_PUT = do_DELETE = answer  # noqa: N815 - http.server names them
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server names them
 
         def log_message(self, *arguments):
             pass

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from calrecords.errors import ChecksumMismatchError, FileStoreUnavailableError
-from calrecords.filestore.s3_streams import ObjectReader, VerifyingReader, rewindable
+from calrecords.filestore.s3_streams import Deadline, ObjectReader, VerifyingReader, rewindable
 
 DATA = b"0123456789"
 
@@ -14,7 +14,7 @@ DATA = b"0123456789"
 def reader_of(put, data, *, skip=0, timeout_s=60):
     source = io.BytesIO(data)
     source.seek(skip)
-    return VerifyingReader("a/b", source, put.digest_of(DATA), timeout_s=timeout_s)
+    return VerifyingReader("a/b", source, put.digest_of(DATA), deadline=Deadline("a/b", timeout_s))
 
 
 def test_gives_the_same_bytes_each_time_and_knows_its_length(put):
