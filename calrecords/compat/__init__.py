@@ -1,0 +1,1 @@
+"""Drop-in replacements, so that a pipeline switches to calrecords by changing an import."""

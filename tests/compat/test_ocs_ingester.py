@@ -1,0 +1,233 @@
+"""The OCS functions by themselves: their signatures, their steps, their four exceptions."""
+
+import inspect
+import io
+import subprocess
+import sys
+
+import pytest
+
+import calrecords
+from calrecords.compat import ocs_ingester
+from calrecords.compat.ocs_ingester import exceptions, ingester
+from calrecords.datafiles.synthetic import write_synthetic_frame
+from calrecords.testing import ScienceArchive
+
+FUNCTIONS = (
+    "frame_exists",
+    "ingest_archive_record",
+    "upload_file_and_ingest_to_archive",
+    "upload_file_to_file_store",
+    "validate_fits_and_create_archive_record",
+)
+EXCEPTIONS = ("BackoffRetryError", "DoNotRetryError", "NonFatalDoNotRetryError", "RetryError")
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """A released archive, whose list of versions does not filter, and settings that name it."""
+    store = tmp_path / "store"
+    with ScienceArchive(files=store) as made:
+        for name, value in {
+            "API_ROOT": made.root,
+            "AUTH_TOKEN": made.token,
+            "FILESTORE_TYPE": "local",
+            "FILESYSTEM_STORAGE_ROOT_DIR": str(store),
+            "CALRECORDS_DB_URL": str(tmp_path / "records.sqlite"),
+            "CALRECORDS_SPOOL_DIR": str(tmp_path / "spool"),
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield made
+        ocs_ingester.close_connections()
+
+
+@pytest.fixture
+def bias(tmp_path):
+    return write_synthetic_frame(tmp_path / "frames")
+
+
+def ingest(path, **named):
+    with path.open("rb") as fileobj:
+        return ocs_ingester.upload_file_and_ingest_to_archive(fileobj, **named)
+
+
+def recorded(frame_id):
+    with calrecords.connect() as cal:
+        return cal.get(frame_id=frame_id)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_takes_the_arguments_of_the_original(name):
+    code = (
+        "import inspect, json; from ocs_ingester import ingester;"
+        f"print(json.dumps(list(inspect.signature(ingester.{name}).parameters)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={"OPENTSDB_PYTHON_METRICS_TEST_MODE": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = inspect.signature(getattr(ingester, name))
+    assert str(list(ours.parameters)).replace("'", '"') == done.stdout.strip()
+    assert all(p.kind is p.POSITIONAL_OR_KEYWORD for p in ours.parameters.values())
+
+
+def test_the_exceptions_are_those_that_every_error_of_ours_inherits():
+    for name in EXCEPTIONS:
+        assert getattr(exceptions, name) is getattr(calrecords.errors, name)
+        assert getattr(ocs_ingester, name) is getattr(exceptions, name)
+
+
+def test_one_call_stores_registers_and_records(archive, bias):
+    answer = ingest(bias)
+    [frame] = archive.frames()
+    assert answer["frameid"] == frame["id"]
+    assert answer["filename"] == bias.name
+    assert answer["url"].startswith(archive.root)
+    [version] = frame["versions"]
+    assert answer["version_set"] == [
+        {"key": version["key"], "md5": version["md5"], "extension": ".fits"}
+    ]
+    assert recorded(frame["id"]).version.md5 == version["md5"]
+
+
+def test_a_frame_that_is_there_is_said_to_be_with_its_id(archive, bias):
+    frame_id = ingest(bias)["frameid"]
+    with pytest.raises(ocs_ingester.NonFatalDoNotRetryError, match=f"frame {frame_id}$"):
+        ingest(bias)
+    assert len(archive.versions()) == 1
+
+
+def test_step_by_step_is_the_same_as_one_call(archive, bias):
+    with bias.open("rb") as fileobj:
+        assert not ocs_ingester.frame_exists(fileobj)
+        record = ocs_ingester.validate_fits_and_create_archive_record(fileobj)
+        assert not archive.frames()
+        version = ocs_ingester.upload_file_to_file_store(fileobj)
+        assert not archive.frames()
+        answer = ocs_ingester.ingest_archive_record(version, record)
+        assert ocs_ingester.frame_exists(fileobj)
+    assert answer is record
+    [frame] = archive.frames()
+    assert answer["frameid"] == frame["id"]
+    assert answer["version_set"] == [version]
+    kept = recorded(frame["id"])
+    assert kept.version.version_key == version["key"]
+    with calrecords.connect() as cal:
+        assert cal.resume() == []
+        for source in ("store", "archive"):
+            assert cal.fetch(kept, source=source).read_bytes() == bias.read_bytes()
+
+
+def test_an_edited_record_is_the_one_that_the_archive_gets(archive, bias):
+    with bias.open("rb") as fileobj:
+        record = ocs_ingester.validate_fits_and_create_archive_record(fileobj)
+        version = ocs_ingester.upload_file_to_file_store(fileobj)
+    record["target_name"] = "by hand"
+    ocs_ingester.ingest_archive_record(version, record)
+    assert archive.frames()[0]["target_name"] == "by hand"
+
+
+def test_an_upload_that_is_never_registered_can_be_resumed(archive, bias):
+    with bias.open("rb") as fileobj:
+        ocs_ingester.upload_file_to_file_store(fileobj)
+    with calrecords.connect() as cal:
+        [result] = cal.resume()
+        assert result.frame_id == archive.frames()[0]["id"]
+
+
+def test_a_version_uploaded_by_another_tool_is_registered_and_recorded(archive, bias):
+    with bias.open("rb") as fileobj:
+        record = ocs_ingester.validate_fits_and_create_archive_record(fileobj)
+    md5 = calrecords.DataFile(bias, metadata=record["headers"]).digest().md5
+    version = {"key": md5, "md5": md5, "extension": ".fits"}
+    answer = ocs_ingester.ingest_archive_record(version, record)
+    assert recorded(answer["frameid"]).version.md5 == md5
+
+
+def test_an_upload_without_an_archive_is_only_stored(archive, bias, monkeypatch):
+    monkeypatch.delenv("API_ROOT")
+    with bias.open("rb") as fileobj:
+        version = ocs_ingester.upload_file_to_file_store(fileobj)
+        assert version["extension"] == ".fits"
+        with pytest.raises(ocs_ingester.DoNotRetryError, match="API_ROOT"):
+            ocs_ingester.frame_exists(fileobj)
+
+
+def test_bytes_without_a_file_are_named_by_path(archive, bias):
+    fileobj = io.BytesIO(bias.read_bytes())
+    with pytest.raises(ocs_ingester.DoNotRetryError, match="no name"):
+        ocs_ingester.upload_file_and_ingest_to_archive(fileobj)
+    answer = ocs_ingester.upload_file_and_ingest_to_archive(fileobj, f"/data/{bias.name}")
+    assert answer["filename"] == bias.name
+
+
+def test_a_document_is_described_by_its_metadata(archive, tmp_path):
+    path = tmp_path / "summary.pdf"
+    path.write_bytes(b"%PDF-1.4\n%%EOF\n")
+    with pytest.raises(ocs_ingester.DoNotRetryError, match="PROPID"):
+        ingest(path)
+    metadata = {
+        "PROPID": "calib",
+        "DATE-OBS": "2026-01-01T00:00:00",
+        "DAY-OBS": "20260101",
+        "INSTRUME": "kb70",
+        "SITEID": "cpt",
+        "TELID": "1m0a",
+        "OBSTYPE": "BIAS",
+        "BLKUID": 1,
+        "L1IDBIAS": "a.fits.fz",
+    }
+    answer = ingest(path, file_metadata=metadata)
+    assert answer["headers"]["PROPID"] == "calib"
+    assert answer["related_frame_filenames"] == ["a"]
+
+
+def test_required_and_dropped_keywords_are_those_of_the_call(archive, bias):
+    with pytest.raises(ocs_ingester.DoNotRetryError, match="NOTHERE"):
+        ingest(bias, required_headers=("NOTHERE",))
+    assert "GAIN" not in ingest(bias, blacklist_headers=("GAIN",))["headers"]
+
+
+@pytest.mark.parametrize(
+    ("named", "what"), [({}, "thumbnail_size"), ({"thumbnail_size": "small"}, "is_thumbnail")]
+)
+def test_thumbnails_are_refused_clearly(archive, bias, named, what):
+    with pytest.raises(ocs_ingester.DoNotRetryError, match=what):
+        ingest(bias, is_thumbnail=True, **named)
+
+
+def test_a_wrong_token_is_not_to_be_retried_and_is_not_told(archive, bias):
+    with pytest.raises(ocs_ingester.DoNotRetryError, match="AUTH_TOKEN") as raised:
+        ingest(bias, auth_token="f" * 40)
+    assert "f" * 40 not in str(raised.value)
+
+
+def test_settings_are_read_at_each_call(archive, bias, tmp_path, monkeypatch):
+    ingest(bias)
+    with ScienceArchive(files=tmp_path / "other") as other:
+        monkeypatch.setenv("API_ROOT", other.root)
+        monkeypatch.setenv("AUTH_TOKEN", other.token)
+        monkeypatch.setenv("FILESYSTEM_STORAGE_ROOT_DIR", str(tmp_path / "other"))
+        monkeypatch.setenv("CALRECORDS_DB_URL", str(tmp_path / "other.sqlite"))
+        assert ingest(bias)["frameid"] == other.frames()[0]["id"]
+
+
+def test_an_archive_that_only_a_call_names_has_its_own_records(
+    archive, bias, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("CALRECORDS_DB_URL")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    ingest(bias)
+    with ScienceArchive(files=tmp_path / "store") as other:
+        answer = ingest(bias, api_root=other.root, auth_token=other.token)
+        assert answer["url"].startswith(other.root)
+    assert len(list((tmp_path / "data").rglob("*.sqlite"))) == 2
+
+
+def test_connections_are_kept_between_calls(archive, tmp_path):
+    for number in range(1, 4):
+        ingest(write_synthetic_frame(tmp_path / "frames", is_master=False, seed=number))
+    assert archive.connections == 1
