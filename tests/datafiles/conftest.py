@@ -1,5 +1,8 @@
 """Files to read: minimal FITS written card by card, so that they can be broken at will."""
 
+import io
+import tarfile
+
 import pytest
 
 LCO_HEADER = {
@@ -66,6 +69,23 @@ def write_frame(tmp_path, primary):
         header = {k: v for k, v in {**LCO_HEADER, **given}.items() if v is not None}
         path = tmp_path / name
         path.write_bytes(primary(**header))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_tar(tmp_path):
+    """Write a tar archive of (name or TarInfo, bytes) pairs; packed where its name says so."""
+
+    def write(name, members):
+        path = tmp_path / name
+        with tarfile.open(path, "w:gz" if name.endswith(".gz") else "w") as archive:
+            for member, data in members:
+                info = tarfile.TarInfo(member) if isinstance(member, str) else member
+                if info.isreg():
+                    info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
         return path
 
     return write

@@ -1,5 +1,7 @@
 """Pixels are opened with astropy, after the structure was found sound."""
 
+import gzip
+
 import pytest
 
 from calrecords.datafiles import open_hdu_list
@@ -13,6 +15,32 @@ def test_opens_a_frame_with_its_pixels(tmp_path, compress):
     with open_hdu_list(path) as hdus:
         assert hdus[-1].data.shape == (64, 64)
         assert hdus[-1].header["INSTRUME"] == "fa01"
+
+
+def test_opens_a_frame_in_gzip(tmp_path):
+    path = write_synthetic_frame(tmp_path)
+    packed = tmp_path / "x.fits.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    with open_hdu_list(packed) as hdus, open_hdu_list(path) as plain:
+        assert (hdus[0].data == plain[0].data).all()
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(InvalidFrameError, match="cut short"):
+        open_hdu_list(packed)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"%PDF-1.4", "x is a PDF document and has no HDUs"),
+        (b"\xff\xd8\xff\xe0", "x is a JPEG picture and has no HDUs"),
+        (gzip.compress(b"a.fits".ljust(9000, b"\0")), "a FITS file with b'SIMPLE  = '"),
+    ],
+)
+def test_says_what_it_is_that_is_no_fits_file(tmp_path, data, says):
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    with pytest.raises(InvalidFrameError, match=says):
+        open_hdu_list(path)
 
 
 def test_refuses_what_is_no_whole_file(tmp_path, primary):

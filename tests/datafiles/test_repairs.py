@@ -8,7 +8,7 @@ import pytest
 
 from calrecords.datafiles import DataFileFactory, HeaderMapping
 from calrecords.datafiles.repairs import checked_metadata, normalised
-from calrecords.errors import InvalidKeywordError
+from calrecords.errors import BackoffRetryError, InvalidKeywordError
 
 BASE = {"DATE-OBS": "2026-01-02T03:04:05.678", "L1PUBDAT": "2026-01-02T03:04:05.678"}
 
@@ -56,6 +56,50 @@ PUBLIC_DATES = [
 def test_fills_in_the_public_date_as_ocs_does(write_frame, obstype, proposal, basename, public):
     path = write_frame(f"{basename}.fits", OBSTYPE=obstype, PROPID=proposal)
     assert DataFileFactory().open(path).header["L1PUBDAT"] == public
+
+
+PROPOSAL_TAGS = [
+    (["private"], "BIAS", "calibrate", "3024-05-05T03:04:05.678000"),
+    (["internal", "x"], "EXPOSE", "LCO2026A", "3024-05-05T03:04:05.678000"),
+    (["public", "private"], "EXPOSE", "LCO2026A", "3024-05-05T03:04:05.678000"),
+    (("public",), "EXPOSE", "LCOEngineering", "2026-01-02T03:04:05.678"),
+    ({"Public", "x"}, "EXPOSE", "LCO2026A", "2027-01-02T03:04:05.678000"),
+    ([], "EXPOSE", "LCO2026A", "2027-01-02T03:04:05.678000"),
+    ([], "BIAS", "LCO2026A", "2026-01-02T03:04:05.678"),
+]
+
+
+@pytest.mark.parametrize(("tags", "obstype", "proposal", "public"), PROPOSAL_TAGS)
+def test_the_tags_of_a_proposal_go_before_the_rules(write_frame, tags, obstype, proposal, public):
+    asked = []
+    factory = DataFileFactory(proposal_tags=lambda name: asked.append(name) or tags)
+    frame = factory.open(write_frame(OBSTYPE=obstype, PROPID=proposal))
+    frame.archive_record()
+    assert (frame.header["L1PUBDAT"], asked) == (public, [proposal])
+
+
+def test_tags_mean_what_the_mapping_says(write_frame):
+    mapping = HeaderMapping(private_proposal_tags=("secret",), public_proposal_tags=("open",))
+    factory = DataFileFactory(proposal_tags=lambda _: ["private", "open"])
+    assert factory.open(write_frame(OBSTYPE="X"), mapping=mapping).header["L1PUBDAT"][:4] == "2026"
+
+
+@pytest.mark.parametrize(
+    "keywords", [{"L1PUBDAT": "2030-01-01T00:00:00"}, {"PROPID": "N/A"}, {"DATE-OBS": ""}]
+)
+def test_tags_are_not_asked_for_where_they_do_not_matter(write_frame, keywords):
+    asked = []
+    factory = DataFileFactory(proposal_tags=lambda name: asked.append(name) or ["private"])
+    factory.open(write_frame(**keywords))
+    assert asked == []
+
+
+def test_tags_that_cannot_be_had_are_the_callers_to_know(write_frame):
+    def failing(proposal):
+        raise BackoffRetryError(proposal)
+
+    with pytest.raises(BackoffRetryError, match="calibrate"):
+        DataFileFactory(proposal_tags=failing).open(write_frame())
 
 
 def test_a_given_public_date_stays(write_frame):
