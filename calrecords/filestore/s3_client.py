@@ -1,7 +1,8 @@
-"""boto3's S3 client, set up with deadlines and retries that are said outright."""
+"""botocore's S3 client, set up with deadlines and retries that are said outright."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from calrecords.errors import ConfigurationError
@@ -29,7 +30,7 @@ def make_s3_client(
     endpoint_url : str, optional
         Root of another store than Amazon's.
     region : str, optional
-        By default, and where it is empty, what boto3 finds in its own settings.
+        By default, and where it is empty, what botocore finds in its own settings.
     addressing_style : {"virtual", "path", "auto"}, optional
         Whether the bucket is part of the host name or of the path.
     signature_version : str, optional
@@ -39,7 +40,7 @@ def make_s3_client(
     max_attempts : int, optional
         Attempts in all, the first included.
     access_key, secret_key : str, optional
-        By default what boto3 finds in its own settings.
+        By default what botocore finds in its own settings.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def make_s3_client(
     ----------
     .. [1] https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
     """
-    import boto3
+    from botocore import session as sessions
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
@@ -68,7 +69,9 @@ def make_s3_client(
             retries={"mode": "standard", "total_max_attempts": max_attempts},
             s3=s3,
         )
-        client = boto3.session.Session().client(
+        session: Any = sessions.Session()
+        session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+        client = session.create_client(
             "s3",
             endpoint_url=endpoint_url,
             region_name=region or None,
@@ -85,3 +88,11 @@ def make_s3_client(
         raise ConfigurationError(msg) from error
     sign_named_payloads(client)
     return client
+
+
+@cache
+def _loader(data_path: str | None) -> Any:
+    # It keeps the description of S3, which takes most of the time that a client costs.
+    from botocore import loaders
+
+    return loaders.create_loader(data_path)

@@ -6,10 +6,13 @@ import logging
 import re
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import wraps
+from datetime import UTC, datetime
+from functools import cache, wraps
 from importlib import import_module
 from typing import Any
+from urllib.parse import parse_qs
 
 from calrecords.errors import ConfigurationError
 from calrecords.filestore.s3_client import make_s3_client
@@ -22,6 +25,8 @@ SECRET_KEY = "testing"  # noqa: S105, RUF100 - a loopback server's, which asks f
 
 _QUERY = re.compile(r"\?\S*")
 """What a presigned URL has its signature in."""
+
+_MOTO_INITIATED = b"2010-11-10T20:48:33.000Z"
 
 _lock = threading.Lock()
 _running: list[LoopbackS3] = []
@@ -199,11 +204,7 @@ class LoopbackS3:
 
 def _make_server() -> Any:
     try:
-        from moto.moto_server.werkzeug_app import (
-            DomainDispatcherApplication,
-            MotoRequestHandler,
-            create_backend_app,
-        )
+        from moto.moto_server.werkzeug_app import MotoRequestHandler
         from werkzeug.serving import make_server
     except ImportError as error:
         msg = "the loopback S3 server needs moto; install calrecords[dev] or moto[s3,server]"
@@ -218,10 +219,38 @@ def _make_server() -> Any:
     return make_server(
         "127.0.0.1",
         0,
-        DomainDispatcherApplication(create_backend_app),
+        _like_amazon(_application()),
         threaded=True,
         request_handler=QuietHandler,
     )
+
+
+@cache
+def _application() -> Any:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    return DomainDispatcherApplication(create_backend_app)
+
+
+def _like_amazon(application: Any) -> Any:
+    """Return an application that says of objects what Amazon's S3 says, and moto leaves out.
+
+    The checksum that an upload carries is named in the answer to it, whether or not the
+    request also names the algorithm; and an unfinished upload is as old as this server at
+    most, not of 2010.
+    """
+    began = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z").encode()
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "HTTP_X_AMZ_CHECKSUM_SHA256" in environ:
+            environ["HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM"] = "SHA256"
+        chunks: Iterable[bytes] = application(environ, start_response)
+        query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+        if environ["REQUEST_METHOD"] == "GET" and "uploads" in query:
+            return [chunk.replace(_MOTO_INITIATED, began) for chunk in chunks]
+        return chunks
+
+    return answer
 
 
 def _shorten_version_ids() -> Any:
