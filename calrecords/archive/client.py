@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from threading import Lock
 from typing import Any, BinaryIO, Self, TypeVar
 
 import requests
 from tenacity import BaseRetrying
 
-from calrecords.archive.answers import raise_for
 from calrecords.archive.downloads import CutShortError, Download
 from calrecords.archive.lookups import (
-    TO_POST,
     frame_named,
-    frame_part,
     frame_with_id,
+    frames_related_to,
+    header_of,
     no_such_frame,
-    parsed,
+    observation_types_at,
     versions_with,
     well_at,
 )
@@ -30,8 +30,10 @@ from calrecords.archive.outgoing import (
     checked_md5,
     encoded_record,
 )
+from calrecords.archive.paging import MOST_ROWS, FrameList, check_sizes
 from calrecords.archive.policy import default_retrying
 from calrecords.archive.registration import NotShownError, Registration
+from calrecords.archive.searching import question
 from calrecords.archive.transport import Transport
 from calrecords.errors import (
     ArchiveRefusedError,
@@ -159,9 +161,21 @@ class ArchiveClient:
             As for `frame`.
         """
         number = self._known_id(frame_id)
-        return self._repeat(
-            lambda: parsed(frame_part(self._transport, number, "headers/"), _header_values)
-        )
+        return self._repeat(lambda: header_of(self._transport, number))
+
+    def related(self, frame_id: int) -> tuple[ArchiveFrame, ...]:
+        """Return the frames that the archive relates to this one; one request.
+
+        Placeholders, which were named and never ingested, are left out. The archive relates
+        both ways: a frame that names others is among theirs.
+
+        Raises
+        ------
+        FrameNotFoundError
+            As for `frame`.
+        """
+        number = self._known_id(frame_id)
+        return tuple(self._repeat(lambda: frames_related_to(self._transport, number)))
 
     def find(self, basename: str) -> ArchiveFrame | None:
         """Return the frame with exactly this basename, None if the archive has none.
@@ -173,6 +187,63 @@ class ArchiveClient:
         """
         name = checked_basename(basename)
         return self._repeat(lambda: frame_named(self._transport, name))
+
+    def search(
+        self,
+        *,
+        row_limit: int | None = None,
+        page_size: int = MOST_ROWS,
+        ordering: str | Sequence[str] | None = None,
+        with_related: bool = False,
+        skip_unreadable: bool = False,
+        **filters: object,
+    ) -> Iterator[ArchiveFrame]:
+        """Yield the frames that meet every filter, each once, to the true end of the list.
+
+        The filters are the words of `FILTERS`: ``start`` and ``end`` (of ``dateobs``, both
+        belonging to the range), ``dateobs``, ``dayobs``, ``basename``, ``object``,
+        ``basename_contains``, ``object_contains`` (letters of any case), ``has_object``,
+        ``public``, ``public_date``, ``min_exposure_time`` (seconds), ``obstype``,
+        ``obstypes``, ``exclude_obstypes`` (several), ``exclude_calibrations``, ``proposal``,
+        ``camera``, ``site``, ``telescope``, ``filter``, ``reduction_level``,
+        ``observation_id``, ``request_id``, ``submitter``, and ``covers`` and ``intersects``
+        (the sky area, degrees: ``POINT(ra dec)``, a pair, a polygon or GeoJSON). Times are
+        aware, or ISO text in UTC. Frames without a file are in no list.
+
+        What is wrong with the question is said here, not when the first frame is asked for.
+
+        Parameters
+        ----------
+        row_limit : int, optional
+            Most frames to give; all where None or -1.
+        page_size : int
+            Frames to ask for at once, 1 to 1000. Frames that come while the list is read
+            are given, or not; none is skipped or given twice for them.
+        ordering : str or sequence of str, optional
+            Words of `ORDERINGS`, with ``-`` for descending; by default ``frame_id``.
+        with_related : bool
+            Whether ``related_frame_ids`` is wanted, which is slower; else it is empty.
+        skip_unreadable : bool
+            Whether a frame that the archive fails to describe, with every page that holds
+            it, is left out with a warning; else the search ends there with an error that
+            names the page.
+
+        Raises
+        ------
+        ArchiveRefusedError
+            If a word is unknown or a value empty or no such value, before anything is sent;
+            and if the server answers frames that were not asked for.
+        """
+        check_sizes(row_limit, page_size)
+        limit = None if row_limit == -1 else row_limit
+        found = FrameList(
+            self._transport,
+            self._repeat,
+            question(filters, ordering, with_related=with_related),
+            page_size=page_size if limit is None else min(page_size, limit),
+            skip_unreadable=skip_unreadable,
+        )
+        return islice(found.frames(), limit)
 
     def has_version(self, md5: str) -> bool | None:
         """Return whether the archive holds these bytes, None if it cannot be asked that.
@@ -201,7 +272,9 @@ class ArchiveClient:
         """
         with self._obstypes_lock:
             if self._obstypes is None:
-                self._obstypes = self._repeat(self._ask_observation_types)
+                self._obstypes = self._repeat(
+                    lambda: observation_types_at(self._transport, has_token=self._has_token)
+                )
             return self._obstypes
 
     def create_frame(
@@ -308,42 +381,3 @@ class ArchiveClient:
         if number is None:
             raise FrameNotFoundError(no_such_frame(frame_id, self.root))
         return number
-
-    def _ask_observation_types(self) -> frozenset[str]:
-        answer = self._transport.request("OPTIONS", "frames/")
-        if answer.status != 200:
-            raise_for(answer, right=TO_POST)
-        types = parsed(answer, _observation_types)
-        if types is None:
-            whose = (
-                "the token in AUTH_TOKEN" if self._has_token else "AUTH_TOKEN is not set, and it"
-            )
-            msg = (
-                f"{answer.call}: the archive does not tell us which observation types it takes; "
-                f"{whose} needs {TO_POST}"
-            )
-            raise ArchiveRefusedError(msg, status=403)  # as it would answer a POST
-        return types
-
-
-def _observation_types(data: Any) -> frozenset[str] | None:
-    if not isinstance(data, Mapping):
-        msg = "a description should be a JSON object"
-        raise ValueError(msg)  # noqa: TRY004 - the answer's value is at fault
-    actions = data.get("actions")
-    if not isinstance(actions, Mapping) or "POST" not in actions:
-        return None
-    try:
-        choices = actions["POST"]["configuration_type"]["choices"]
-        return frozenset(str(choice["value"]) for choice in choices)
-    except (KeyError, TypeError, IndexError):
-        msg = "it does not list the choices of 'configuration_type'"
-        raise ValueError(msg) from None
-
-
-def _header_values(data: Any) -> dict[str, Any]:
-    values = data.get("data") if isinstance(data, Mapping) else None
-    if not isinstance(values, Mapping):
-        msg = "'data' should be a JSON object"
-        raise ValueError(msg)  # noqa: TRY004 - the answer's value is at fault
-    return dict(values)

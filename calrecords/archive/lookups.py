@@ -38,7 +38,11 @@ class VersionRow:
 
 
 def get(
-    transport: Transport, path: str, params: Mapping[str, str] | None = None, *, right: str
+    transport: Transport,
+    path: str,
+    params: Mapping[str, str | list[str]] | None = None,
+    *,
+    right: str,
 ) -> Answer:
     """Return the answer to a GET that succeeded.
 
@@ -132,10 +136,56 @@ def versions_with(transport: Transport, md5: str, *, limit: int) -> list[Version
     limit : int
         Most rows to list.
     """
-    params = {"md5": md5, "limit": str(limit)}
+    params: dict[str, str | list[str]] = {"md5": md5, "limit": str(limit)}
     answer = get(transport, "versions/", params, right=TO_LIST_VERSIONS)
     versions = [understood(answer, parse_version, row) for row in results(answer)]
     return [VersionRow(v, _basename_in(v.url)) for v in versions]
+
+
+def frames_related_to(transport: Transport, frame_id: int) -> list[ArchiveFrame]:
+    """Return the frames that the archive relates to one, placeholders left out.
+
+    Raises
+    ------
+    FrameNotFoundError
+        If there is no frame with this ID.
+    """
+    answer = frame_part(transport, frame_id, "related/")
+    rows = parsed(answer, _list)
+    return [understood(answer, parse_frame, row) for row in rows]
+
+
+def header_of(transport: Transport, frame_id: int) -> dict[str, Any]:
+    """Return the header values that the archive keeps of a frame's newest version.
+
+    Raises
+    ------
+    FrameNotFoundError
+        If there is no frame with this ID.
+    """
+    return parsed(frame_part(transport, frame_id, "headers/"), _header_values)
+
+
+def observation_types_at(transport: Transport, *, has_token: bool) -> frozenset[str]:
+    """Return the observation types that the archive takes.
+
+    Raises
+    ------
+    ArchiveRefusedError
+        Also if the token lacks the superuser right, for the archive tells no others.
+    """
+    answer = transport.request("OPTIONS", "frames/")
+    if answer.status != 200:
+        raise_for(answer, right=TO_POST)
+    types = parsed(answer, _observation_types)
+    if types is None:
+        whose = "the token in AUTH_TOKEN" if has_token else "AUTH_TOKEN is not set, and it"
+        msg = (
+            f"{answer.call}: the archive does not tell us which observation types it takes; "
+            f"{whose} needs {TO_POST}"
+        )
+        raise ArchiveRefusedError(msg, status=403)  # as it would answer a POST
+    return types
 
 
 def well_at(transport: Transport) -> datetime | None:
@@ -202,3 +252,33 @@ def _basename_in(url: str | None) -> str | None:
         return None
     name = unquote(urlsplit(url).path).rsplit("/", 1)[-1]
     return split_filename(name)[0] or None
+
+
+def _list(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        msg = "a list of frames was due"
+        raise ValueError(msg)  # noqa: TRY004 - the answer's value is at fault
+    return data
+
+
+def _observation_types(data: Any) -> frozenset[str] | None:
+    if not isinstance(data, Mapping):
+        msg = "a description should be a JSON object"
+        raise ValueError(msg)  # noqa: TRY004 - the answer's value is at fault
+    actions = data.get("actions")
+    if not isinstance(actions, Mapping) or "POST" not in actions:
+        return None
+    try:
+        choices = actions["POST"]["configuration_type"]["choices"]
+        return frozenset(str(choice["value"]) for choice in choices)
+    except (KeyError, TypeError, IndexError):
+        msg = "it does not list the choices of 'configuration_type'"
+        raise ValueError(msg) from None
+
+
+def _header_values(data: Any) -> dict[str, Any]:
+    values = data.get("data") if isinstance(data, Mapping) else None
+    if not isinstance(values, Mapping):
+        msg = "'data' should be a JSON object"
+        raise ValueError(msg)  # noqa: TRY004 - the answer's value is at fault
+    return dict(values)

@@ -80,7 +80,7 @@ class Transport:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | list[str]] | None = None,
         body: bytes | None = None,
     ) -> Answer:
         """Return what the archive answers, whatever its status.
@@ -126,7 +126,7 @@ class Transport:
         url: str,
         auth: AuthBase,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | list[str]] | None = None,
         body: bytes | None = None,
     ) -> Iterator[OpenFile]:
         call = f"{method} {without_secrets(url)}"
