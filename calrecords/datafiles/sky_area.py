@@ -2,7 +2,8 @@
 
 Turning a WCS into corners runs native code on numbers that came with the file, and such code
 has been made to crash and to hang. So it runs outside this process, is given only the keywords
-of the WCS, no secrets, little time and memory, and what it answers is checked. Whatever goes
+of the WCS, no secrets, little time and memory, and what it answers is checked. One process
+loads what is needed, once, and forks for each frame. Whatever goes
 wrong there, the frame has no area and a warning says so.
 """
 
@@ -13,14 +14,14 @@ import logging
 import math
 import os
 import re
-import subprocess
 import sys
-import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from calrecords.datafiles.cards import HeaderValue
+from calrecords.datafiles.line_process import LineProcess
 from calrecords.datafiles.mapping import HeaderMapping
 from calrecords.datafiles.repairs import is_null
 
@@ -30,12 +31,11 @@ Polygon: TypeAlias = dict[str, Any]
 """A GeoJSON polygon: ``type``, and ``coordinates`` in degrees, of which the last is the first."""
 
 TIMEOUT_S = 10.0
-"""Seconds that the process may take."""
+"""Seconds that the process may take for a frame, and for its start."""
 COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("sky_area_process.py")))
 """What runs there; it imports nothing of calrecords."""
 
 _CORNERS = 4
-_MAX_ANSWER_BYTES = 1 << 16
 _LONGEST_TEXT = 68
 _NEEDED = ("CD1_1", "CD1_2", "CD2_1", "CD2_2", "NAXIS1", "NAXIS2")
 _WCS_KEYWORD = re.compile(
@@ -50,6 +50,10 @@ _ENVIRONMENT = frozenset(
     | {"SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE", "VIRTUAL_ENV"}
 )
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+_processes: dict[tuple[str, ...], LineProcess] = {}
+_lock = threading.Lock()
 
 
 def find_sky_area(
@@ -74,16 +78,16 @@ def find_sky_area(
     name : str
         File name, for the log.
     command : sequence of str
-        What to run; it reads a question from its input, and prints a polygon.
+        What to run; it reads questions from its input, a line each, and prints a line for each.
     timeout_s : float
-        Seconds it may take.
+        Seconds that one frame may take.
     """
     question = _question(header, mapping)
     if question is None:
         return None
     try:
-        return _checked(_ask(question, command, timeout_s))
-    except (OSError, ValueError, RecursionError, subprocess.SubprocessError) as error:
+        return _checked(_process(command).ask(json.dumps(question), timeout_s))
+    except (OSError, ValueError, RecursionError) as error:
         logger.warning(
             "%s gets no area on the sky: %s; correct its WCS if it should have one", name, error
         )
@@ -113,23 +117,13 @@ def _is_short(value: HeaderValue) -> bool:
     )
 
 
-def _ask(question: dict[str, Any], command: Sequence[str], timeout_s: float) -> bytes:
-    environment = {key: value for key, value in os.environ.items() if key in _ENVIRONMENT}
-    with tempfile.TemporaryFile() as answer:
-        done = subprocess.run(
-            command,
-            input=json.dumps(question).encode(),
-            stdout=answer,
-            stderr=subprocess.DEVNULL,
-            env={**environment, **_ONE_THREAD},
-            timeout=timeout_s,
-            check=False,
-        )
-        if done.returncode != 0:
-            msg = f"the process that computes it ended with {done.returncode}"
-            raise ValueError(msg)
-        answer.seek(0)
-        return answer.read(_MAX_ANSWER_BYTES)
+def _process(command: Sequence[str]) -> LineProcess:
+    key = tuple(command)
+    with _lock:
+        if key not in _processes:
+            known = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT}
+            _processes[key] = LineProcess(command, {**known, **_ONE_THREAD})
+        return _processes[key]
 
 
 def _checked(answer: bytes) -> Polygon:

@@ -1,15 +1,17 @@
 """Reads keywords from standard input, prints where on the sky they put a frame.
 
-Run as a script by `calrecords.datafiles.sky_area`, in a process that may crash.
+Run as a script by `calrecords.datafiles.sky_area`. Each frame has a child that may crash.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, TypeAlias
 
 Corners: TypeAlias = list[list[float]]
@@ -20,16 +22,34 @@ _OUTPUT_BYTES = 1 << 16
 
 
 def main() -> None:
-    """Answer the question on standard input."""
-    _limit_resources()
+    """Answer each line on standard input with a line, computed in a child of its own."""
+    _load()
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            _limit_resources()
+            print(json.dumps(_answer(line)), flush=True)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if code := os.waitstatus_to_exitcode(status):
+            error = f"the process that computes it ended with {code}"
+            print(json.dumps({"error": error}), flush=True)
+
+
+def _load() -> None:
+    """Import what every child needs; it runs nothing on anybody's header."""
     warnings.simplefilter("ignore")
-    question = json.load(sys.stdin)
+    for name in ("astropy.units", "astropy.coordinates", "astropy.wcs"):
+        import_module(name)
+
+
+def _answer(line: str) -> dict[str, Any]:
     try:
+        question = json.loads(line)
         corners = _by_wcs(question["wcs"]) if "wcs" in question else _around(**question)
     except Exception as error:
-        print(json.dumps({"error": f"{type(error).__name__}: {error}"[:200]}))
-    else:
-        print(json.dumps({"corners": corners}))
+        return {"error": f"{type(error).__name__}: {error}"[:200]}
+    return {"corners": corners}
 
 
 def _limit_resources() -> None:
