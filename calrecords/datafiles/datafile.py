@@ -13,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
+from calrecords.datafiles.archive_record import make_archive_record
 from calrecords.datafiles.cards import HeaderValue, UnreadableValue
 from calrecords.datafiles.content_checks import ContentCheck, NoContentCheck
-from calrecords.datafiles.facts import read_facts, related_basenames
+from calrecords.datafiles.facts import read_facts
 from calrecords.datafiles.magic_bytes import demand_magic
 from calrecords.datafiles.mapping import LCO_MAPPING, HeaderMapping
 from calrecords.datafiles.regular_files import FileSignature, demand_unchanged, open_regular_file
@@ -25,7 +26,6 @@ from calrecords.datafiles.repairs import (
     invalid_keyword,
     is_null,
     normalised,
-    read_time,
     repair_observation_day,
     repair_public_date,
 )
@@ -164,29 +164,14 @@ class DataFile:
         The sky area is None unless it was asked for: computing it from an untrusted header
         runs native code. See the archive's POST /frames/ for the limits.
         """
-        facts, text = self.facts, self._record_text
-        return {
-            "basename": self.basename,
-            "headers": dict(self.header),
-            "area": self.sky_area,
-            "reduction_level": facts.reduction_level or 0,
-            "observation_day": f"{facts.dayobs:%Y%m%d}" if facts.dayobs else None,
-            "observation_date": self._record_time(self.mapping.observation_date),
-            "proposal_id": text(self.mapping.proposal_id),
-            "instrument_id": facts.camera,
-            "target_name": text(self.mapping.target_name),
-            "site_id": facts.site,
-            "telescope_id": text(self.mapping.telescope_id),
-            "exposure_time": facts.exposure_time,
-            "primary_optical_element": text(self.mapping.primary_optical_element),
-            "public_date": self._record_time(self.mapping.public_date),
-            "configuration_type": facts.obstype,
-            "observation_id": self._record_number(self.mapping.observation_id),
-            "request_id": self._record_number(self.mapping.request_id),
-            "related_frame_filenames": [
-                name for _, name in related_basenames(self.header, self.mapping)
-            ],
-        }
+        return make_archive_record(
+            self.header,
+            self.facts,
+            self.mapping,
+            basename=self.basename,
+            name=self.filename,
+            area=self.sky_area,
+        )
 
     @cached_property
     def sky_area(self) -> Polygon | None:
@@ -333,19 +318,3 @@ class DataFile:
             )
             raise UnsafeKeyError(msg)
         return self.filename
-
-    def _record_text(self, keyword: str) -> str:
-        value = self.header.get(keyword)
-        return "" if value is None else str(value)
-
-    def _record_number(self, keyword: str) -> HeaderValue:
-        value = self.header.get(keyword)
-        return None if is_null(value) else value
-
-    def _record_time(self, keyword: str) -> str | None:
-        """Return a time as the header has it, or anew where the archive could not read that."""
-        text = self._record_text(keyword).strip()
-        if text[11:13] != "24":
-            return text or None
-        time = read_time(self.header, keyword, self.filename)
-        return time.isoformat() if time else None

@@ -52,9 +52,8 @@ class DataFileFactory:
     ----------
     classes : mapping, optional
         Class by extension, added to `DEFAULT_CLASSES` or in place of one of them; a class is
-        taken from it when a file with its extension comes, and not before. To have classes of
-        a user's own before those of installed packages, give
-        ``ChainMap(own, installed_data_file_classes())``.
+        taken from it when a file with its extension comes, and not before, so that those of
+        `installed_data_file_classes` cost nothing until then.
     proposal_tags : callable, optional
         Given the ID of a proposal, returns its tags; see `DataFile`.
     sky_area : bool

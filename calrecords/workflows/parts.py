@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from calrecords.archive import ArchiveClient
-from calrecords.datafiles import DataFileFactory, HeaderMapping, load_data_file_class
+from calrecords.datafiles import (
+    DataFileFactory,
+    HeaderMapping,
+    installed_data_file_classes,
+    load_data_file_class,
+)
 from calrecords.errors import ConfigurationError
 from calrecords.filestore import DummyStore, FileStore, FileSystemStore
 from calrecords.workflows.settings import Settings, header_settings
@@ -123,10 +128,11 @@ def make_factory(settings: Settings) -> DataFileFactory:
     ConfigurationError
         If a class cannot be had, or is no data file class.
     """
+    own = {
+        extension: load_data_file_class(name)
+        for extension, name in settings["filetype_mapping_overrides"].items()
+    }
     return DataFileFactory(
-        {
-            extension: load_data_file_class(name)
-            for extension, name in settings["filetype_mapping_overrides"].items()
-        },
+        installed_data_file_classes(own),
         sky_area=settings["sky_area"],
     )

@@ -1,7 +1,6 @@
 """Classes of installed packages are found by their entry points, and loaded when needed."""
 
 import sys
-from collections import ChainMap
 
 import pytest
 
@@ -37,7 +36,7 @@ def test_a_class_is_loaded_when_its_file_comes(install, write_frame):
     install("spectra-one", {".SPEC": "spectra_one:Spectrum"}, SPECTRA)
     classes = installed_data_file_classes()
     assert (list(classes), len(classes), ".spec" in classes) == ([".spec"], 1, True)
-    factory = DataFileFactory(ChainMap({}, classes))
+    factory = DataFileFactory(classes)
     assert ".spec" in factory.extensions
     assert factory.class_for("a.fits") is FitsFile
     assert "spectra_one" not in sys.modules
@@ -46,8 +45,12 @@ def test_a_class_is_loaded_when_its_file_comes(install, write_frame):
 
 def test_the_users_own_go_first(install):
     install("spectra-two", {"fits": "spectra_two:Spectrum"})
-    own = DataFileFactory(ChainMap({".fits": LcoFitsFile}, installed_data_file_classes()))
-    assert own.class_for("a.fits") is LcoFitsFile
+    classes = installed_data_file_classes({".FITS": LcoFitsFile, ".spec": FitsFile})
+    assert (sorted(classes), len(classes)) == ([".fits", ".spec"], 2)
+    assert all(extension in classes for extension in (".fits", ".spec"))
+    factory = DataFileFactory(classes)
+    assert factory.class_for("a.fits") is LcoFitsFile
+    assert factory.class_for("a.SPEC") is FitsFile
 
 
 @pytest.mark.parametrize(
