@@ -19,8 +19,8 @@ from calrecords.records import migrate, reading
 from calrecords.records.engine import as_writer, make_engine
 from calrecords.records.faults import our_errors
 from calrecords.records.models import Archive
+from calrecords.records.naming import insert_once
 from calrecords.records.reading import FrameFilter
-from calrecords.records.recording import insert_once
 from calrecords.records.urls import database_url, shown
 
 _inherited: list[Engine] = []
@@ -49,6 +49,7 @@ class RecordDatabase:
         self._url = database_url(database)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._archive_root: str | None = None
         start_anew_after_fork(self)
 
     def __repr__(self) -> str:
@@ -109,6 +110,7 @@ class RecordDatabase:
             if self._engine is not None:
                 self._engine.dispose()
             self._engine = None
+            self._archive_root = None
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema up to a revision; see `migrate.upgrade` for errors."""
@@ -156,8 +158,7 @@ class RecordDatabase:
         SchemaError
             If the frame IDs are another archive's.
         """
-        with self.read() as connection:
-            bound = connection.scalar(sa.select(Archive.root))
+        bound = self._archive_root or self._read_archive_root()
         if bound is not None:
             self._demand_same(bound, archive_root)
 
@@ -169,16 +170,20 @@ class RecordDatabase:
         SchemaError
             If the frame IDs of this database are another archive's.
         """
-        asked = sa.select(Archive.root)
-        with self.read() as connection:
-            bound = connection.scalar(asked)
+        bound = self._archive_root or self._read_archive_root()
         if bound is None:
+            table: sa.Table = Archive.__table__  # type: ignore[assignment]
+            now = datetime.now(UTC)
             with self.write() as session:
-                insert_once(
-                    session, Archive, id=1, root=archive_root, recorded_at=datetime.now(UTC)
-                )
-                bound = session.scalar(asked)
+                insert_once(session.connection(), table, id=1, root=archive_root, recorded_at=now)
+            bound = self._read_archive_root()
         self._demand_same(str(bound), archive_root)
+
+    def _read_archive_root(self) -> str | None:
+        """Return the archive that the database is bound to, which never changes once it is."""
+        with self.read() as connection:
+            self._archive_root = connection.scalar(sa.select(Archive.root))
+        return self._archive_root
 
     def _demand_same(self, bound: str, archive_root: str) -> None:
         if bound != archive_root:

@@ -8,9 +8,12 @@ one basename, since two versions of a frame must reach the archive and the store
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from calrecords.errors import DuplicateRecordError, InvalidRecordError
@@ -21,17 +24,32 @@ from calrecords.records.journal_entries import (
     UNFINISHED,
     Intent,
     as_ingestion,
+    begun,
     check_intent,
-    new_entry,
+    new_row,
     start_again,
 )
 from calrecords.records.leases import LEASE, is_gone, new_owner
 from calrecords.records.models import JournalEntry
-from calrecords.records.recording import check_identity
+from calrecords.records.naming import demand_identity
 from calrecords.records.storable import plain_json
 from calrecords.vocabulary import IngestionState
 
 log = logging.getLogger(__name__)
+
+_entries: sa.Table = JournalEntry.__table__  # type: ignore[assignment]
+_of_basename = (
+    sa.select(
+        *(_entries.c.id, _entries.c.path, _entries.c.extension, _entries.c.md5),
+        *(_entries.c.sha256, _entries.c.lease_owner, _entries.c.lease_until),
+    )
+    .where(_entries.c.basename == sa.bindparam("named"))
+    .with_for_update()
+)
+_unfinished_of_basename = sa.select(_entries.c.id).where(
+    _entries.c.basename == sa.bindparam("named"),
+    _entries.c.state.in_([str(state) for state in UNFINISHED]),
+)
 
 
 class Journal:
@@ -62,15 +80,17 @@ class Journal:
         """
         check_intent(intent)
         with self._database.write() as session:
-            _one_at_a_time(session, intent.basename)
-            check_identity(session, intent.basename, intent.facts)
-            if _is_taken(session, intent.basename):
+            connection = session.connection()
+            _one_at_a_time(connection, intent.basename)
+            demand_identity(connection, intent.basename, intent.facts)
+            rows = connection.execute(_of_basename, {"named": intent.basename}).all()
+            if not _make_free(connection, rows):
                 return None
-            entry = _entry_of(session, intent)
-            if entry is None:
-                entry = new_entry(intent)
-                session.add(entry)
-            elif _is_to_start_again(entry):
+            same = _row_of(rows, intent)
+            if same is None:
+                return self._begun(connection, intent)
+            entry = session.get_one(JournalEntry, same.id)
+            if _is_to_start_again(entry):
                 start_again(entry, intent)
             else:
                 entry.path = intent.path
@@ -84,8 +104,10 @@ class Journal:
             entry = session.get(JournalEntry, ingestion_id)
             if entry is None or entry.state not in UNFINISHED:
                 return None
-            _one_at_a_time(session, entry.basename)
-            if _is_taken(session, entry.basename):
+            connection = session.connection()
+            _one_at_a_time(connection, entry.basename)
+            rows = connection.execute(_of_basename, {"named": entry.basename}).all()
+            if not _make_free(connection, rows):
                 return None
             session.refresh(entry)
             if entry.state not in UNFINISHED:
@@ -94,7 +116,14 @@ class Journal:
 
     def unfinished(self, basename: str | None = None) -> list[Ingestion]:
         """Return the ingestions that can be resumed, oldest first; of one basename, or all."""
+        if basename is not None and not self._has_unfinished(basename):
+            return []
         return self._in_state(*UNFINISHED, basename=basename)
+
+    def _has_unfinished(self, basename: str) -> bool:
+        with self._database.read() as connection:
+            asked = connection.execute(_unfinished_of_basename, {"named": basename})
+            return asked.first() is not None
 
     def failed(self) -> list[Ingestion]:
         """Return the ingestions that ended in a failure, oldest first."""
@@ -110,6 +139,16 @@ class Journal:
                 for entry in session.scalars(asked.order_by(JournalEntry.id))
                 if (ingestion := _readable(entry)) is not None
             ]
+
+    def _begun(self, connection: Connection, intent: Intent) -> Claim:
+        owner = new_owner()
+        values = new_row(intent) | {
+            "lease_owner": owner,
+            "lease_until": datetime.now(UTC) + LEASE,
+        }
+        key = connection.execute(sa.insert(_entries), values).inserted_primary_key
+        assert key is not None
+        return Claim(self._database, owner, begun(intent, key[0]))
 
     def _claimed(self, session: Session, entry: JournalEntry) -> Claim:
         owner = new_owner()
@@ -127,49 +166,41 @@ def _readable(entry: JournalEntry) -> Ingestion | None:
         return None
 
 
-def _one_at_a_time(session: Session, basename: str) -> None:
+def _one_at_a_time(connection: Connection, basename: str) -> None:
     """Let claims of one basename wait for each other; SQLite's writers always do."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(basename))))
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(basename))))
 
 
-def _entry_of(session: Session, intent: Intent) -> JournalEntry | None:
-    entry = session.scalars(
-        sa.select(JournalEntry).where(
-            JournalEntry.basename == intent.basename,
-            JournalEntry.extension == intent.extension,
-            JournalEntry.md5 == intent.digest.md5,
-        )
-    ).one_or_none()
-    if entry is not None and entry.sha256 != intent.digest.sha256:
+def _row_of(rows: Sequence[Any], intent: Intent) -> Any:
+    """Return the row of the same content under the same name, or None."""
+    wanted = (intent.extension, intent.digest.md5)
+    row = next((row for row in rows if (row.extension, row.md5) == wanted), None)
+    if row is not None and row.sha256 != intent.digest.sha256:
         msg = (
-            f"{intent.path}: has the md5 of {entry.path}, which was ingested under this name, but "
+            f"{intent.path}: has the md5 of {row.path}, which was ingested under this name, but "
             "other bytes; find out where it comes from"
         )
         raise DuplicateRecordError(msg)
-    return entry
+    return row
 
 
-def _is_taken(session: Session, basename: str) -> bool:
-    """Return whether somebody is at a basename; holds that ran out are made void for good."""
-    held = session.scalars(
-        sa.select(JournalEntry)
-        .where(JournalEntry.basename == basename, JournalEntry.lease_owner.is_not(None))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
-    if any(_is_live(entry) for entry in held):
-        return True
-    for entry in held:
-        entry.lease_owner = entry.lease_until = None
-    session.flush()
-    return False
-
-
-def _is_live(entry: JournalEntry) -> bool:
-    if entry.lease_owner is None or entry.lease_until is None:
+def _make_free(connection: Connection, rows: Sequence[Any]) -> bool:
+    """Return whether nobody is at a basename; holds that ran out are made void for good."""
+    held = [row for row in rows if row.lease_owner is not None]
+    if any(_is_live(row) for row in held):
         return False
-    return entry.lease_until > datetime.now(UTC) and not is_gone(entry.lease_owner)
+    if held:
+        ours = _entries.c.id.in_([row.id for row in held])
+        nobody = {"lease_owner": None, "lease_until": None}
+        connection.execute(sa.update(_entries).where(ours), nobody)
+    return True
+
+
+def _is_live(row: Any) -> bool:
+    if row.lease_until is None:
+        return False
+    return row.lease_until > datetime.now(UTC) and not is_gone(row.lease_owner)
 
 
 def _is_to_start_again(entry: JournalEntry) -> bool:

@@ -51,23 +51,40 @@ def check_intent(intent: Intent) -> None:
     )
 
 
-def new_entry(intent: Intent) -> JournalEntry:
-    """Return a row for an intent."""
+def new_row(intent: Intent) -> dict[str, Any]:
+    """Return the columns of a row for an intent."""
     now = datetime.now(UTC)
-    return JournalEntry(
+    return {
+        "state": IngestionState.INTENDED,
+        "path": intent.path,
+        "basename": intent.basename,
+        "extension": intent.extension,
+        "md5": intent.digest.md5,
+        "sha256": intent.digest.sha256,
+        "size": intent.digest.size,
+        "content_type": intent.content_type,
+        "key": intent.key,
+        "facts": facts_to_json(intent.facts),
+        "archive_record": plain_json(intent.archive_record),
+        "attempts": 0,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def begun(intent: Intent, number: int) -> Ingestion:
+    """Return what the new row of an intent says."""
+    return Ingestion(
+        id=number,
         state=IngestionState.INTENDED,
         path=intent.path,
         basename=intent.basename,
         extension=intent.extension,
-        md5=intent.digest.md5,
-        sha256=intent.digest.sha256,
-        size=intent.digest.size,
-        content_type=intent.content_type,
-        key=intent.key,
-        facts=facts_to_json(intent.facts),
+        digest=intent.digest,
+        facts=facts_from_json(facts_to_json(intent.facts)),
         archive_record=plain_json(intent.archive_record),
-        created_at=now,
-        updated_at=now,
+        key=intent.key,
+        content_type=intent.content_type,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,6 +47,20 @@ _COLUMNS = (
 )
 _FACTS = tuple(column.key for column in _COLUMNS[:20])
 _OF_VERSION = tuple(column.key for column in _COLUMNS[20:])
+
+_ASKED_BY: dict[str, Any] = {
+    "basename": Frame.basename,
+    "frame ID": Frame.frame_id,
+    "md5": Version.md5,
+    "version key": Version.version_key,
+}
+_OF_FRAME = (
+    sa.select(Version.archived_at)
+    .join(Frame, Version.calibration_frame_id == Frame.id)
+    .where(Frame.basename == sa.bindparam("named"), Version.archived_at.is_not(None))
+)
+_NEWEST_ARCHIVED_AT = _OF_FRAME.order_by(Version.archived_at.desc()).limit(1)
+_ARCHIVED = _OF_FRAME.where(Frame.frame_id.is_not(None), Version.md5 == sa.bindparam("content"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,27 +141,31 @@ def get_frame(
     RecordNotFoundError
         If no such frame, or no such version of it, is recorded.
     """
-    names = ("basename", "frame ID", "md5", "version key")
-    columns = (Frame.basename, Frame.frame_id, Version.md5, Version.version_key)
-    values = (basename, frame_id, md5, version_key)
-    asked = [asking for asking in zip(names, columns, values, strict=True) if asking[2] is not None]
+    values = dict(zip(_ASKED_BY, (basename, frame_id, md5, version_key), strict=True))
+    asked = {name: value for name, value in values.items() if value is not None}
     if not asked:
         msg = "say which frame: basename=, frame_id=, md5= or version_key="
         raise ConfigurationError(msg)
-    statement = _select().where(*(column == value for _, column, value in asked))
-    if md5 is None and version_key is None:
-        statement = statement.where(Version.is_current)
     rows: Sequence[Row[Any]] = ()
-    if all(is_storable(value) for value in values):
-        rows = connection.execute(statement.order_by(Version.id.desc())).all()
+    if all(map(is_storable, asked.values())):
+        rows = connection.execute(_asking_by(tuple(asked)), asked).all()
     if len(found := sorted({row.basename for row in rows})) > 1:
         msg = f"several frames have this file: {', '.join(found[:5])}; add basename="
         raise DuplicateRecordError(msg)
     if not rows:
-        said = ", ".join(f"{name} {value}" for name, _, value in asked)
+        said = ", ".join(f"{name} {value}" for name, value in asked.items())
         msg = f"no frame is recorded with {said}; ingest it, or look at `calrecords query`"
         raise RecordNotFoundError(msg)
     return _frame(rows[0])
+
+
+@cache
+def _asking_by(names: tuple[str, ...]) -> sa.Select[Any]:
+    """Return the statement that finds frames by these; made once, since it is asked so often."""
+    statement = _select().where(*(_ASKED_BY[name] == sa.bindparam(name) for name in names))
+    if not {"md5", "version key"} & set(names):
+        statement = statement.where(Version.is_current)
+    return statement.order_by(Version.id.desc())
 
 
 def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]:
@@ -163,24 +182,12 @@ def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]
 
 def newest_archived_at(connection: Connection, basename: str) -> datetime | None:
     """Return when the archive stored the newest recorded version of a frame, UTC."""
-    return connection.scalar(
-        sa.select(Version.archived_at)
-        .join(Frame, Version.calibration_frame_id == Frame.id)
-        .where(Frame.basename == basename, Version.archived_at.is_not(None))
-        .order_by(Version.archived_at.desc())
-        .limit(1)
-    )
+    return connection.scalar(_NEWEST_ARCHIVED_AT, {"named": basename})
 
 
 def is_archived(connection: Connection, basename: str, md5: str) -> bool:
     """Return whether a version is recorded as one that the archive has."""
-    found = connection.scalar(
-        sa.select(Version.id)
-        .join(Frame, Version.calibration_frame_id == Frame.id)
-        .where(Frame.basename == basename, Frame.frame_id.is_not(None))
-        .where(Version.md5 == md5, Version.archived_at.is_not(None))
-    )
-    return found is not None
+    return connection.scalar(_ARCHIVED, {"named": basename, "content": md5}) is not None
 
 
 def count_frames(connection: Connection) -> int:

@@ -6,19 +6,21 @@ and never takes a known frame ID away: those have their own verbs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from calrecords.errors import DuplicateRecordError
 from calrecords.frames import ContentDigest, FrameFacts
-from calrecords.records.models import Base, Frame, FrameInput, Instrument, Site, Version
+from calrecords.records.models import FrameInput, Version
+from calrecords.records.naming import demand_identity, frame_row
 from calrecords.records.storable import check_storable, plain_json
-from calrecords.vocabulary import canonical_obstype
+from calrecords.vocabulary import Verdict
 
 _SAME_NAME = (
     "telescope",
@@ -40,6 +42,39 @@ _SAME_NAME = (
 )
 
 
+_versions: sa.Table = Version.__table__  # type: ignore[assignment]
+_inputs: sa.Table = FrameInput.__table__  # type: ignore[assignment]
+_versions_of_frame = sa.select(
+    *(_versions.c.id, _versions.c.is_current, _versions.c.archived_at, _versions.c.recorded_at),
+    *(_versions.c.md5, _versions.c.sha256, _versions.c.size),
+    *(_versions.c.key, _versions.c.version_key),
+).where(_versions.c.calibration_frame_id == sa.bindparam("frame"))
+_no_longer_current = (
+    sa.update(_versions)
+    .where(_versions.c.calibration_frame_id == sa.bindparam("frame"), _versions.c.is_current)
+    .values(is_current=False)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDigest:
+    """What is known of bytes that were not read here.
+
+    Attributes
+    ----------
+    md5 : str
+        Lower-case hexadecimal digest of the whole file.
+    sha256 : str or None
+        The same, where it is known.
+    size : int or None
+        Length in bytes, where it is known.
+    """
+
+    md5: str
+    sha256: str | None = None
+    size: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVersion:
     """A version that is to be recorded.
@@ -50,8 +85,8 @@ class NewVersion:
         The frame's name, cut in two.
     facts : FrameFacts
         What its header says.
-    digest : ContentDigest
-        What its bytes are.
+    digest : ContentDigest or PartialDigest
+        What its bytes are, as far as that is known.
     key, version_key : str or None
         Where the file store has it, and what it calls this version.
     frame_id : int or None
@@ -63,7 +98,7 @@ class NewVersion:
     basename: str
     extension: str
     facts: FrameFacts
-    digest: ContentDigest
+    digest: ContentDigest | PartialDigest
     key: str | None = None
     version_key: str | None = None
     frame_id: int | None = None
@@ -78,31 +113,11 @@ def check_identity(session: Session, basename: str, facts: FrameFacts) -> None:
     DuplicateRecordError
         If the basename is recorded for another camera, type or kind of frame.
     """
-    row = session.execute(
-        sa.select(Frame.obstype, Frame.is_master, Site.code, Instrument.camera)
-        .join(Instrument, Frame.instrument_id == Instrument.id)
-        .join(Site, Instrument.site_id == Site.id)
-        .where(Frame.basename == basename)
-    ).one_or_none()
-    if row is None:
-        return
-    kind = {True: "a master", False: "an individual calibration"}
-    for what, recorded, found in (
-        ("site", row.code, facts.site),
-        ("camera", row.camera, facts.camera),
-        ("observation type", row.obstype, canonical_obstype(facts.obstype)),
-        ("frame", kind[row.is_master], kind[facts.is_master]),
-    ):
-        if recorded != found:
-            msg = (
-                f"{basename}: recorded already with {what} {recorded!r}, and this file has "
-                f"{found!r}; a basename names one frame in the whole archive, so rename the file"
-            )
-            raise DuplicateRecordError(msg)
+    demand_identity(session.connection(), basename, facts)
 
 
-def record_version(session: Session, new: NewVersion, now: datetime) -> Version:
-    """Write a version, with its frame and inputs; return its row.
+def record_version(session: Session, new: NewVersion, now: datetime) -> None:
+    """Write a version, with its frame and inputs.
 
     Raises
     ------
@@ -113,26 +128,18 @@ def record_version(session: Session, new: NewVersion, now: datetime) -> Version:
         If the database cannot hold a value.
     """
     _check(new)
-    frame = _frame(session, new, now)
-    version = session.scalars(
-        sa.select(Version).where(
-            Version.calibration_frame_id == frame.id, Version.md5 == new.digest.md5
-        )
-    ).one_or_none()
+    connection = session.connection()
+    frame = frame_row(connection, new.basename, new.facts, new.frame_id, now)
+    recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
+    version = next((row for row in recorded if row.md5 == new.digest.md5), None)
     if version is None:
-        version = _new_version(frame, new, now)
-        session.add(version)
-        session.flush()
-        session.add_all(
-            FrameInput(version_id=version.id, keyword=keyword, basename=basename)
-            for keyword, basename in dict.fromkeys(new.facts.inputs)
-        )
-    else:
-        _demand_same_content(version, new)
-        _complete(version, new)
-    session.flush()
-    _choose_current(session, frame)
-    return version
+        _write(connection, frame, new, now, recorded)
+        return
+    _demand_same_content(version, new)
+    if completed := _completed(version, new):
+        _change(connection, version.id, completed)
+        recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
+        _choose_current(connection, frame, recorded)
 
 
 def _check(new: NewVersion) -> None:
@@ -149,117 +156,85 @@ def _check(new: NewVersion) -> None:
     )
 
 
-def _choose_current(session: Session, frame: Frame) -> None:
-    """Make the newest version the current one; no two are at any time."""
-    versions = session.scalars(sa.select(Version).where(Version.calibration_frame_id == frame.id))
-    by_age = sorted(versions, key=lambda version: (_stored_at(version), version.id))
-    for older in by_age[:-1]:
-        older.is_current = False
-    session.flush()
-    by_age[-1].is_current = True
-    session.flush()
-
-
-def _stored_at(version: Version) -> datetime:
-    return version.archived_at or version.recorded_at
-
-
-def _frame(session: Session, new: NewVersion, now: datetime) -> Frame:
-    """Return the frame's row, locked until the transaction ends."""
-    check_identity(session, new.basename, new.facts)
-    locked = sa.select(Frame).where(Frame.basename == new.basename).with_for_update()
-    frame = session.scalars(locked).one_or_none()
-    if frame is None:
-        insert_once(
-            session,
-            Frame,
-            basename=new.basename,
-            obstype=canonical_obstype(new.facts.obstype),
-            is_master=new.facts.is_master,
-            instrument_id=_instrument(session, new.facts).id,
-            recorded_at=now,
-        )
-        frame = session.scalars(locked).one()
-        check_identity(session, new.basename, new.facts)
-    _give_frame_id(session, frame, new)
-    return frame
-
-
-def _give_frame_id(session: Session, frame: Frame, new: NewVersion) -> None:
-    if new.frame_id in {None, frame.frame_id}:
-        return
-    if frame.frame_id is not None:
-        msg = (
-            f"{new.basename}: recorded with frame ID {frame.frame_id}, and the archive says "
-            f"{new.frame_id}; is this another archive, or was the frame deleted there?"
-        )
-        raise DuplicateRecordError(msg)
-    other = session.scalar(sa.select(Frame.basename).where(Frame.frame_id == new.frame_id))
-    if other is not None:
-        msg = (
-            f"{new.basename}: the archive says frame ID {new.frame_id}, which is recorded for "
-            f"{other}; is this another archive, or was the frame renamed there?"
-        )
-        raise DuplicateRecordError(msg)
-    frame.frame_id = new.frame_id
-    session.flush()
-
-
-def _instrument(session: Session, facts: FrameFacts) -> Instrument:
-    insert_once(session, Site, code=facts.site)
-    site = session.scalars(sa.select(Site).where(Site.code == facts.site)).one()
-    name = facts.instrument or facts.camera
-    insert_once(session, Instrument, site_id=site.id, camera=facts.camera, name=name)
-    return session.scalars(
-        sa.select(Instrument).where(
-            Instrument.site_id == site.id,
-            Instrument.camera == facts.camera,
-            Instrument.name == name,
-        )
-    ).one()
-
-
-def insert_once(session: Session, model: type[Base], **values: Any) -> None:
-    """Insert a row unless a concurrent writer did, without an error that ends the transaction."""
-    on_sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite.insert if on_sqlite else postgresql.insert
-    session.execute(insert(model).values(**values).on_conflict_do_nothing())
-
-
-def _new_version(frame: Frame, new: NewVersion, now: datetime) -> Version:
-    facts = new.facts
-    return Version(
-        calibration_frame_id=frame.id,
-        is_current=False,
-        version_key=new.version_key,
-        md5=new.digest.md5,
-        sha256=new.digest.sha256,
-        size=new.digest.size,
-        extension=new.extension,
-        key=new.key,
-        binning=None if facts.binning is None else str(facts.binning),
-        attributes=plain_json(facts.attributes),
-        archived_at=new.archived_at,
-        recorded_at=now,
-        **{name: getattr(facts, name) for name in _SAME_NAME},
+def _write(
+    connection: Connection, frame: int, new: NewVersion, now: datetime, others: Sequence[Any]
+) -> None:
+    """Insert a version; it is the current one unless the archive stored another one later."""
+    is_newest = all(_stored_at(other) <= (new.archived_at or now) for other in others)
+    if is_newest and others:
+        connection.execute(_no_longer_current, {"frame": frame})
+    inserted = connection.execute(
+        sa.insert(_versions),
+        _columns(new, now) | {"calibration_frame_id": frame} | {"is_current": is_newest},
     )
+    key = inserted.inserted_primary_key
+    assert key is not None
+    rows = [
+        {"version_id": key[0], "keyword": keyword, "basename": basename}
+        for keyword, basename in dict.fromkeys(new.facts.inputs)
+    ]
+    if rows:
+        connection.execute(sa.insert(_inputs), rows)
 
 
-def _demand_same_content(version: Version, new: NewVersion) -> None:
+def _choose_current(connection: Connection, frame: int, recorded: Sequence[Any]) -> None:
+    """Make the newest version the current one; no two are at any time."""
+    newest = max(recorded, key=lambda version: (_stored_at(version), version.id))
+    if not newest.is_current:
+        connection.execute(_no_longer_current, {"frame": frame})
+        _change(connection, newest.id, {"is_current": True})
+
+
+def _change(connection: Connection, version: int, values: dict[str, Any]) -> None:
+    connection.execute(sa.update(_versions).where(_versions.c.id == version).values(**values))
+
+
+def _stored_at(version: Any) -> datetime:
+    stored_at: datetime = version.archived_at or version.recorded_at
+    return stored_at
+
+
+def _columns(new: NewVersion, now: datetime) -> dict[str, Any]:
+    facts = new.facts
+    return {
+        "version_key": new.version_key,
+        "md5": new.digest.md5,
+        "sha256": new.digest.sha256,
+        "size": new.digest.size,
+        "extension": new.extension,
+        "key": new.key,
+        "binning": None if facts.binning is None else str(facts.binning),
+        "attributes": plain_json(facts.attributes),
+        "archived_at": new.archived_at,
+        "recorded_at": now,
+        "verdict": Verdict.UNKNOWN.value,
+        **{name: getattr(facts, name) for name in _SAME_NAME},
+    }
+
+
+def _demand_same_content(version: Any, new: NewVersion) -> None:
     """Refuse another content with the same md5: whoever makes one wants it taken for this."""
-    recorded = (version.sha256 or new.digest.sha256, version.size or new.digest.size)
-    if recorded != (new.digest.sha256, new.digest.size):
-        msg = (
-            f"{new.basename}: a version with md5 {new.digest.md5} is recorded, and this file has "
-            "the same md5 but other bytes; find out where it comes from"
-        )
-        raise DuplicateRecordError(msg)
+    for name in ("sha256", "size"):
+        recorded, found = getattr(version, name), getattr(new.digest, name)
+        if None not in {recorded, found} and recorded != found:
+            msg = (
+                f"{new.basename}: a version with md5 {new.digest.md5} is recorded, and this file "
+                "has the same md5 but other bytes; find out where it comes from"
+            )
+            raise DuplicateRecordError(msg)
 
 
-def _complete(version: Version, new: NewVersion) -> None:
-    """Fill what a record came without; what it has stays."""
-    version.sha256 = version.sha256 or new.digest.sha256
-    version.size = new.digest.size if version.size is None else version.size
-    version.key = version.key or new.key
-    version.version_key = version.version_key or new.version_key
-    version.archived_at = version.archived_at or new.archived_at
+def _completed(version: Any, new: NewVersion) -> dict[str, Any]:
+    """Return what a record came without and is known now; what it has stays."""
+    known = {
+        "sha256": new.digest.sha256,
+        "size": new.digest.size,
+        "key": new.key,
+        "version_key": new.version_key,
+        "archived_at": new.archived_at,
+    }
+    return {
+        name: value
+        for name, value in known.items()
+        if value is not None and getattr(version, name) is None
+    }

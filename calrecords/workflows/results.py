@@ -25,9 +25,9 @@ class IngestOutcome(StrEnum):
 class IngestStep(StrEnum):
     """The boundaries between the steps of an ingestion, in order.
 
-    `INTENDED`, `STORED`, `ARCHIVED` and `RECORDED` are states of the journal: what they stand
-    for is written down. At the others an effect is durable outside while the journal does not
-    say so yet.
+    `INTENDED`, `STORED` and `RECORDED` are written down when they are reached. At the others an
+    effect is durable outside while the journal need not say so yet: whoever takes up a killed
+    ingestion asks the archive first.
     """
 
     INTENDED = "intended"

@@ -169,7 +169,7 @@ class Steps:
             self._stored = None
         self._database.belongs_to(archive.root)
         self._reached(IngestStep.REGISTERED)
-        self._claim.advance(
+        self._claim.note(
             IngestionState.ARCHIVED,
             frame_id=frame.frame_id,
             version_key=ours.version_key,

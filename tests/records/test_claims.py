@@ -224,3 +224,19 @@ def test_finishing_twice_records_once(journal, claim, make_intent, make_version,
     assert again == replace(first, version=replace(first.version, key="key"))
     assert database.count() == 1
     assert len(database.versions("flat")) == 1
+
+
+@pytest.mark.parametrize("verb", ["fail", "release", "advance"])
+def test_what_is_noted_is_written_with_whatever_is_written_next(claim, column, verb):
+    said = claim.note(IngestionState.ARCHIVED, version_key="v1", frame_id=7)
+    assert (said, said.state) == (claim.ingestion, IngestionState.ARCHIVED)
+    assert (column("state"), column("version_key"), column("frame_id")) == ("intended", None, None)
+    write = {
+        "fail": lambda: claim.fail(RetryError("not now")),
+        "release": claim.release,
+        "advance": lambda: claim.advance(IngestionState.ARCHIVED),
+    }
+    write[verb]()
+    assert (column("state"), column("version_key"), column("frame_id")) == ("archived", "v1", 7)
+    with pytest.raises(TypeError, match="frameid"):
+        claim.note(STORED, frameid=7)
