@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from calrecords.testing._answers import CrashError, RefusalError
+from calrecords.testing._areas import read_shape
 from calrecords.testing._frames import timestamp
 from calrecords.testing._serialize import TWINS
 
@@ -98,7 +99,8 @@ def select_frames(parameters: Parameters, *, public_only: bool, with_token: bool
     RefusalError
         With status 400 where a value cannot be read.
     CrashError
-        Where the archive fails: one of start and end aware, the other not.
+        Where the archive fails: one of start and end aware, the other not; a sky area that
+        is none.
     """
     conditions = _Conditions(parameters)
     _add_equalities(conditions)
@@ -107,8 +109,7 @@ def select_frames(parameters: Parameters, *, public_only: bool, with_token: bool
     _add_types(conditions, parameters)
     if conditions.errors:
         raise RefusalError(400, conditions.errors)
-    if conditions.asked("covers") or conditions.asked("intersects"):
-        raise RefusalError.detail(501, "This archive on loopback does not search by sky area.")
+    _add_areas(conditions)
     is_everything = not conditions.where
     is_small = _is_small(conditions) or (with_token and conditions.asked("force_count") is not None)
     conditions.add(
@@ -158,6 +159,18 @@ def _add_times(conditions: _Conditions) -> None:
     if public is not None:
         now = timestamp(datetime.now(UTC))
         conditions.add(f"coalesce(public_date, 'z') {'<=' if public else '>'} ?", now)
+
+
+def _add_areas(conditions: _Conditions) -> None:
+    for name in ("covers", "intersects"):
+        text = conditions.asked(name)
+        if text is None:
+            continue
+        try:
+            read_shape(text)
+        except ValueError:
+            raise CrashError from None
+        conditions.add(f"area IS NOT NULL AND area_{name}(area, ?)", text)
 
 
 def _add_types(conditions: _Conditions, parameters: Parameters) -> None:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from calrecords.testing._areas import covers, intersects
+
 TEXT_COLUMNS = (
     "proposal_id",
     "instrument_id",
@@ -137,6 +139,8 @@ class FrameStore:
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
             self._db.executescript(_SCHEMA)
+            for name, compare in (("covers", covers), ("intersects", intersects)):
+                self._db.create_function(f"area_{name}", 2, compare, deterministic=True)
         except sqlite3.Error:
             self._db.close()
             raise

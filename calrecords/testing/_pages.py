@@ -10,10 +10,23 @@ from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from calrecords.testing._answers import RefusalError
 from calrecords.testing._filters import Selection
-from calrecords.testing._frames import COLUMNS, FrameStore, StoredFrame
+from calrecords.testing._frames import FrameStore, StoredFrame
 
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
+_SORTABLE = (
+    "id",
+    "basename",
+    "observation_date",
+    "primary_optical_element",
+    "configuration_type",
+    "proposal_id",
+    "instrument_id",
+    "target_name",
+    "reduction_level",
+    "exposure_time",
+)
+_WORDS = {True: "DESC", False: "ASC"}
 _ANALYZE_AFTER = 50
 _ANALYZE_SHARE = 0.1
 
@@ -106,39 +119,42 @@ def count_frames(store: FrameStore, selection: Selection) -> int:
     return max(1, store.count("frames", where, (*selection.values, known)))
 
 
-def ordering(query: Mapping[str, Sequence[str]]) -> tuple[str, bool]:
-    """Return the column by which a list is sorted, and whether from its largest value."""
-    asked = (query.get("ordering") or [""])[-1].split(",")[0]
-    name = asked.removeprefix("-")
-    if name == "id" or name in COLUMNS:
-        return name, asked.startswith("-")
-    return "observation_date", True
+def ordering(query: Mapping[str, Sequence[str]]) -> list[tuple[str, bool]]:
+    """Return the columns by which a list is sorted, each whether from its largest value.
+
+    What cannot be sorted by is passed over without a word.
+    """
+    asked = (query.get("ordering") or [""])[-1].split(",")
+    terms = [(term.strip().removeprefix("-"), term.strip().startswith("-")) for term in asked]
+    return [term for term in terms if term[0] in _SORTABLE] or [("observation_date", True)]
+
+
+def _tail(order: Sequence[tuple[str, bool]]) -> str:
+    last = (*order, ("id", order[-1][1]))
+    return f"ORDER BY {', '.join(f'{name} {_WORDS[down]}' for name, down in last)} LIMIT ? OFFSET ?"
 
 
 def frame_page(
-    store: FrameStore, selection: Selection, page: PageRequest, order: tuple[str, bool]
+    store: FrameStore, selection: Selection, page: PageRequest, order: Sequence[tuple[str, bool]]
 ) -> tuple[int, list[StoredFrame]]:
     """Return the stated count and the frames of one page."""
-    column, descending = order
-    word = "DESC" if descending else "ASC"
-    tail = f"ORDER BY {column} {word}, id {word} LIMIT ? OFFSET ?"
     values = (*selection.values, page.limit, page.offset)
-    return count_frames(store, selection), store.frames(selection.where, values, tail)
+    found = store.frames(selection.where, values, _tail(order))
+    return count_frames(store, selection), found
 
 
 def cursor_page(
-    store: FrameStore, selection: Selection, page: PageRequest, order: tuple[str, bool]
+    store: FrameStore, selection: Selection, page: PageRequest, order: Sequence[tuple[str, bool]]
 ) -> tuple[str | None, list[StoredFrame]]:
     """Return the address of the next page and the frames of this one, found by cursor."""
-    column, descending = order
-    word, sign = ("DESC", "<") if descending else ("ASC", ">")
+    column, descending = order[0]
+    sign = "<" if descending else ">"
     position, skipped = _read_cursor(parse_qs(page.query).get("cursor", [""])[-1])
     where, values = selection.where, list(selection.values)
     if position is not None:
         where += f" AND {column} {sign} ?"
         values.append(int(position) if column == "id" else position)
-    tail = f"ORDER BY {column} {word}, id {word} LIMIT ? OFFSET ?"
-    found = store.frames(where, (*values, page.limit + 1, skipped), tail)
+    found = store.frames(where, (*values, page.limit + 1, skipped), _tail(order))
     rows = found[: page.limit]
     if len(found) <= page.limit:
         return None, rows

@@ -1,3 +1,5 @@
+from urllib.parse import urlencode
+
 import pytest
 
 
@@ -116,5 +118,33 @@ def test_counts_only_what_is_small(client, query, counts):
     assert client("GET", f"/frames/?{query}").json["count_estimated"] is not counts
 
 
-def test_does_not_pretend_to_search_by_sky_area(client):
-    assert client("GET", "/frames/?covers=POINT(1 2)".replace(" ", "%20")).status == 501
+SQUARE = {"type": "Polygon", "coordinates": [[[10, 10], [11, 10], [11, 11], [10, 11], [10, 10]]]}
+BOX = "POLYGON(({0} {1}, {2} {1}, {2} {3}, {0} {3}, {0} {1}))"
+
+
+@pytest.mark.parametrize(
+    ("shape", "covered", "touched"),
+    [
+        ("POINT(10.5 10.3)", True, True),
+        ("point (10 10.5)", True, True),
+        ("POINT(9.9 10.3)", False, False),
+        (BOX.format(10.2, 10.2, 10.8, 10.8), True, True),
+        (BOX.format(10.5, 10.5, 12, 12), False, True),
+        (BOX.format(9, 9, 12, 12), False, True),
+        (BOX.format(9, 10.4, 12, 10.6), False, True),
+        (BOX.format(12, 12, 13, 13), False, False),
+    ],
+)
+def test_searches_by_sky_area(client, record, shape, covered, touched):
+    client("POST", "/frames/", record("here", area=SQUARE))
+    client("POST", "/frames/", record("nowhere", area=None))
+    for name, is_found in (("covers", covered), ("intersects", touched)):
+        answer = client("GET", f"/frames/?{urlencode({name: shape})}")
+        assert [row["basename"] for row in answer.json["results"]] == ["here"] * is_found
+
+
+@pytest.mark.parametrize(
+    "shape", ["junk", "POINT(1)", "POINT(a b)", "POLYGON()", "LINE(1 2)", "POINT(1 2, 3 4)"]
+)
+def test_fails_on_what_is_no_area(client, shape):
+    assert client("GET", f"/frames/?{urlencode({'covers': shape})}").status == 500

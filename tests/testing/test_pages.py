@@ -114,3 +114,30 @@ def test_refuses_a_cursor_it_did_not_make(client, fill):
     fill(2)
     answer = client("GET", "/frames/?pagination_style=cursor&cursor=%FF%FF")
     assert (answer.status, answer.json) == (404, {"detail": "Invalid cursor"})
+
+
+@pytest.mark.parametrize(
+    ("order", "found"),
+    [
+        ("id", "1 2 3 4"),
+        ("-id", "4 3 2 1"),
+        ("", "4 3 2 1"),
+        ("site_id", "4 3 2 1"),
+        ("reduction_level,-id", "4 2 3 1"),
+        ("-reduction_level,nonsense,id", "1 3 2 4"),
+        ("exposure_time,-observation_date", "3 2 1 4"),
+    ],
+)
+def test_sorts_by_several_fields_and_passes_over_the_others(client, record, order, found):
+    for number, (level, exposure) in enumerate([(91, 1), (0, 1), (91, 1), (0, 2)]):
+        client(
+            "POST",
+            "/frames/",
+            record(
+                f"bias-{number}",
+                reduction_level=level,
+                exposure_time=float(exposure),
+                observation_date=f"2026-01-0{number + 1}",
+            ),
+        )
+    assert ids(client("GET", f"/frames/?ordering={order}")) == [int(n) for n in found.split()]
