@@ -108,12 +108,13 @@ class FolderBackend:
 class BucketBackend:
     name = "S3"
 
-    def __init__(self, store, s3):
+    def __init__(self, store, s3, **settings):
         self.store = store
         self._s3 = s3
+        self._settings = settings
 
     def another(self):
-        return S3Store(self._s3.client(), self._s3.bucket)
+        return S3Store(self._s3.client(), self._s3.bucket, **self._settings)
 
     def held(self, key):
         return sorted(version.data for version in self._s3.versions(key))
@@ -134,9 +135,10 @@ class BucketBackend:
                             version.value = b"x" * stored.size
 
     def everything(self):
+        uploads = self._s3.client().list_multipart_uploads(Bucket=self._s3.bucket)
         return [
             (key, version) for key in self._s3.object_keys() for version in self._s3.versions(key)
-        ]
+        ] + [upload["Key"] for upload in uploads.get("Uploads", [])]
 
 
 @pytest.fixture
@@ -155,11 +157,20 @@ def folder_store(tmp_path):
     return FileSystemStore(tmp_path / "store")
 
 
-@pytest.fixture(params=["file system", "S3"])
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Let moto take parts of any length, and return how a store is told to send such."""
+    monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
+    return {"single_put_bytes": 1000, "part_bytes": 60_000}
+
+
+@pytest.fixture(params=["file system", "S3", "S3 in parts"])
 def backend(request):
     if request.param == "file system":
         return FolderBackend(request.getfixturevalue("folder_store"))
-    return BucketBackend(request.getfixturevalue("s3_store"), request.getfixturevalue("s3"))
+    s3 = request.getfixturevalue("s3")
+    parts = request.getfixturevalue("small_parts") if "parts" in request.param else {}
+    return BucketBackend(S3Store(s3.client(), s3.bucket, **parts), s3, **parts)
 
 
 @pytest.fixture
@@ -176,7 +187,7 @@ with LoopbackS3() as s3:
 """
 
 
-@pytest.fixture(params=["file system", "S3"])
+@pytest.fixture(params=["file system", "S3", "S3 in parts"])
 def distant_store(request):
     """Return a store whose server, if it has one, does not share our memory."""
     if request.param == "file system":
@@ -187,7 +198,8 @@ def distant_store(request):
     ) as server:
         url, bucket = server.stdout.readline().split()
         client = make_s3_client(endpoint_url=url, region="us-west-2", addressing_style="path")
-        yield S3Store(client, bucket)
+        parts = {"single_put_bytes": 1, "part_bytes": 6 << 20} if "parts" in request.param else {}
+        yield S3Store(client, bucket, **parts)
         client.close()
         server.stdin.close()
 
