@@ -19,7 +19,7 @@ MAX_UNPACKED_BYTES = 4 << 30
 """Bytes that one file may unpack to."""
 FREE_UNPACKED_BYTES = 128 << 20
 """Bytes up to which the ratio does not count: a bad-pixel mask is mostly zeros."""
-MAX_RATIO = 100
+MAX_RATIO = 20
 """Bytes unpacked for each byte of the file; pixels with noise have a ratio of 1 to 5."""
 MAX_GZIP_MEMBERS = 100_000
 """Compressed streams in one file, one after the other, as parallel programs write them."""

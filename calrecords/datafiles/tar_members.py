@@ -22,9 +22,12 @@ MAX_MEMBERS = 10_000
 """Headers of one archive, those that only lengthen another header included."""
 MAX_LONG_HEADER_BYTES = 1 << 16
 """Length of a header that gives a long name or other attributes of the next member."""
+MAX_LONG_HEADERS_BYTES = 1 << 21
+"""Length of all such headers of an archive."""
 
 _PAX, _PAX_GLOBAL, _GNU_NAME, _GNU_LINK = b"x", b"g", b"L", b"K"
 _LONG_HEADERS = frozenset({_PAX, _PAX_GLOBAL, _GNU_NAME, _GNU_LINK, b"X"})
+_SPARSE = "GNU.sparse"
 _PAX_RECORD = re.compile(rb"(\d{1,6}) ([^=\n]+)=")
 _WHOLE_NUMBER = re.compile(r"\d{1,18}")
 _WHAT = {
@@ -63,7 +66,7 @@ def walk_members(archive: ForwardFile, path: Path) -> Iterator[Member]:
         If the archive is broken or cut short, or holds anything but folders and plain files with
         relative names, or more members than the limits above.
     """
-    position = count = 0
+    position = count = spent = 0
     common: dict[str, str] = {}
     given: dict[str, str] = {}
     while (header := _read_header(archive, path, position)) is not None:
@@ -72,6 +75,9 @@ def walk_members(archive: ForwardFile, path: Path) -> Iterator[Member]:
             raise _invalid(path, f"it has more than {MAX_MEMBERS} members")
         start, kind = position + BLOCK_BYTES, header.type
         if kind in _LONG_HEADERS:
+            spent += header.size
+            if spent > MAX_LONG_HEADERS_BYTES:
+                raise _invalid(path, f"it has over {MAX_LONG_HEADERS_BYTES} bytes of long headers")
             more = _read_long_header(archive, path, header, start)
             (common if kind == _PAX_GLOBAL else given).update(more)
             position = _after(start, header.size)
@@ -108,7 +114,7 @@ def _read_header(archive: ForwardFile, path: Path, position: int) -> tarfile.Tar
 def _read_long_header(
     archive: ForwardFile, path: Path, header: tarfile.TarInfo, start: int
 ) -> dict[str, str]:
-    """Return the attributes that a header gives to what follows."""
+    """Return what a header says of the name, size and kind of what follows."""
     if header.size > MAX_LONG_HEADER_BYTES:
         what = f"the header at byte {start} has {header.size} bytes"
         raise _invalid(path, f"{what}, over {MAX_LONG_HEADER_BYTES}")
@@ -127,16 +133,19 @@ def _pax_records(data: bytes, path: Path) -> Iterator[tuple[str, str]]:
         end = position + int(match[1]) if match else position
         if match is None or end <= match.end() or data[end - 1 : end] != b"\n":
             raise _invalid(path, "a header of attributes in it is no list of records")
-        value = data[match.end() : end - 1].decode("utf-8", "surrogateescape")
-        yield match[2].decode("utf-8", "surrogateescape"), value
         position = end
+        if match[2] in {b"path", b"size"}:
+            value = data[match.end() : end - 1].decode("utf-8", "surrogateescape")
+            yield match[2].decode("ascii"), value
+        elif match[2].startswith(b"GNU.sparse."):
+            yield _SPARSE, ""
 
 
 def _member(path: Path, header: tarfile.TarInfo, given: dict[str, str], start: int) -> Member:
     name, size = given.get("path", header.name), given.get("size", str(header.size))
     if not _WHOLE_NUMBER.fullmatch(size):
         raise _invalid(path, f"{shown(name)} in it has a size of {shown(size)}")
-    if any(keyword.startswith("GNU.sparse.") for keyword in given):
+    if _SPARSE in given:
         raise _invalid(path, f"it holds a sparse file, {shown(name)}")
     return Member(name, start, int(size))
 

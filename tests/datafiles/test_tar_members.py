@@ -2,13 +2,19 @@
 
 import io
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
 from calrecords.datafiles import tar_members
 from calrecords.datafiles.forward_file import ForwardFile
-from calrecords.datafiles.tar_members import MAX_LONG_HEADER_BYTES, MAX_MEMBERS, walk_members
+from calrecords.datafiles.tar_members import (
+    MAX_LONG_HEADER_BYTES,
+    MAX_LONG_HEADERS_BYTES,
+    MAX_MEMBERS,
+    walk_members,
+)
 from calrecords.errors import InvalidFrameError
 
 PATH = Path("x.tar")
@@ -90,7 +96,18 @@ def test_a_sparse_file_of_the_newer_kind_is_refused():
         walk(archive(("x.fits", b"x"), pax_headers={"GNU.sparse.major": "1"}))
 
 
-def test_more_members_than_science_needs_are_refused(monkeypatch):
+def test_headers_that_say_too_much_together_are_refused():
+    records = b"6 a=b\n" * (MAX_LONG_HEADER_BYTES // 6)
+    one = header(type=tarfile.XGLTYPE, size=len(records)) + records.ljust(
+        MAX_LONG_HEADER_BYTES, b"\0"
+    )
+    started = time.perf_counter()
+    with pytest.raises(InvalidFrameError, match=f"over {MAX_LONG_HEADERS_BYTES} bytes of long headers"):
+        walk(one * 33 + END)
+    assert time.perf_counter() - started < 2
+
+
+def test_more_members_than_science_needs_are_refused():
     assert len(walk(header() * MAX_MEMBERS + END)) == MAX_MEMBERS
     with pytest.raises(InvalidFrameError, match=f"more than {MAX_MEMBERS} members"):
         walk(header() * (MAX_MEMBERS + 1) + END)
