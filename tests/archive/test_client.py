@@ -110,6 +110,29 @@ def test_reads_the_headers(server, client, replies, shared_data):
     assert server.calls == ["GET /frames/276/headers/"]
 
 
+def test_reads_related_frames_as_the_archive_wrote_them(server, client, replies, shared_data):
+    server.will(replies.recorded(shared_data, "710-related-a"))
+    (frame,) = client.related(727)
+    assert (frame.frame_id, frame.basename, frame.related_frame_ids, frame.version.id) == (
+        728,
+        "contract-3bf072b5",
+        (727,),
+        981,
+    )
+    server.will(replies.recorded(shared_data, "112-related"))
+    assert client.related(276) == ()
+    assert server.calls == ["GET /frames/727/related/", "GET /frames/276/related/"]
+
+
+def test_related_frames_are_a_list_and_nothing_else(server, client, replies, page):
+    server.will(replies.json(200, page()))
+    with pytest.raises(ArchiveUnavailableError, match="a list of frames was due"):
+        client.related(5)
+    server.will(replies.json(404, {"detail": "Not found."}))
+    with pytest.raises(FrameNotFoundError):
+        client.related(5)
+
+
 def test_finds_a_frame_by_its_exact_basename(server, client, replies, shared_data):
     server.will(replies.recorded(shared_data, "210-list-basename_exact"))
     frame = client.find("contract-05f3a462")
