@@ -9,25 +9,36 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     stop_after_attempt,
-    stop_after_delay,
+    stop_before_delay,
     wait_random_exponential,
 )
 
 from calrecords.errors import TransientError
 
 LONGEST_WAIT_S = 60.0
-"""A server that asks for a longer wait, in seconds, is not waited for."""
+"""A server that asks for a longer wait, in seconds, is not waited for, unless one says so."""
 
 _logger = logging.getLogger(__name__)
 _backoff = wait_random_exponential(multiplier=0.5, max=15)
 
 
-def default_retrying() -> Retrying:
+def default_retrying(
+    *, attempts: int = 5, total_s: float = 300.0, longest_wait_s: float = LONGEST_WAIT_S
+) -> Retrying:
     """Return the policy that an `ArchiveClient` uses unless it is given another.
 
-    Up to five attempts within five minutes, with waits that grow and are spread at random,
-    or as long as the server asks. A server that asks for more than `LONGEST_WAIT_S` is
-    believed and not tried again: the error carries ``retry_after_s``.
+    Waits grow and are spread at random, or are as long as the server asks. A server that
+    asks for more than ``longest_wait_s`` is believed and not tried again, and no wait is
+    begun that would end after ``total_s``: the error carries ``retry_after_s``.
+
+    Parameters
+    ----------
+    attempts : int
+        How often a request is sent at most.
+    total_s : float
+        Seconds, from the first attempt, after which none is begun.
+    longest_wait_s : float
+        Seconds that a server may ask us to wait. A throttled archive asks for up to a day.
 
     Examples
     --------
@@ -35,19 +46,19 @@ def default_retrying() -> Retrying:
 
     >>> policy = default_retrying().copy(sleep=lambda seconds: None)
     """
+
+    def is_worth_another_try(error: BaseException) -> bool:
+        if not isinstance(error, TransientError):
+            return False
+        return error.retry_after_s is None or error.retry_after_s <= longest_wait_s
+
     return Retrying(
-        retry=retry_if_exception(_is_worth_another_try),
+        retry=retry_if_exception(is_worth_another_try),
         wait=_wait_s,
-        stop=stop_after_attempt(5) | stop_after_delay(300),
+        stop=stop_after_attempt(attempts) | stop_before_delay(total_s),
         before_sleep=_say,
         reraise=True,
     )
-
-
-def _is_worth_another_try(error: BaseException) -> bool:
-    if not isinstance(error, TransientError):
-        return False
-    return error.retry_after_s is None or error.retry_after_s <= LONGEST_WAIT_S
 
 
 def _error(state: RetryCallState) -> BaseException | None:

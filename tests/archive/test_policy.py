@@ -1,5 +1,7 @@
 """The policy repeats what may pass, waits as asked, and waits for no day."""
 
+import time
+
 import pytest
 
 from calrecords.archive.policy import LONGEST_WAIT_S, default_retrying
@@ -50,3 +52,29 @@ def test_does_not_wait_for_hours(policy, waits):
     with pytest.raises(ArchiveUnavailableError):
         policy(failing(ArchiveUnavailableError("busy", retry_after_s=LONGEST_WAIT_S + 1), calls))
     assert (len(calls), waits) == (1, [])
+
+
+def test_the_longest_wait_is_the_callers_to_choose(waits):
+    policy = default_retrying(attempts=2, longest_wait_s=120).copy(sleep=waits.append)
+    calls = []
+    with pytest.raises(ArchiveUnavailableError):
+        policy(failing(ArchiveUnavailableError("busy", retry_after_s=120), calls))
+    assert (len(calls), waits) == (2, [120])
+
+
+def test_does_not_begin_a_wait_that_would_end_too_late(waits):
+    policy = default_retrying(total_s=30).copy(sleep=waits.append)
+    calls = []
+    with pytest.raises(ArchiveUnavailableError) as caught:
+        policy(failing(ArchiveUnavailableError("busy", retry_after_s=31), calls))
+    assert (len(calls), waits, caught.value.retry_after_s) == (1, [], 31)
+
+
+def test_the_waits_asked_for_stay_within_the_total_together():
+    policy = default_retrying(total_s=0.5)
+    calls = []
+    start = time.monotonic()
+    with pytest.raises(ArchiveUnavailableError):
+        policy(failing(ArchiveUnavailableError("busy", retry_after_s=0.2), calls))
+    assert len(calls) == 3
+    assert time.monotonic() - start < 0.5
