@@ -69,7 +69,7 @@ class Gunzip:
                 packed, self._inflater = self._inflater.unused_data, None
                 continue
             packed = self._inflater.unconsumed_tail
-            if not packed and len(piece) < _PIECE_BYTES:
+            if not packed:
                 return
 
     def finish(self) -> None:

@@ -102,7 +102,9 @@ def test_headers_that_say_too_much_together_are_refused():
         MAX_LONG_HEADER_BYTES, b"\0"
     )
     started = time.perf_counter()
-    with pytest.raises(InvalidFrameError, match=f"over {MAX_LONG_HEADERS_BYTES} bytes of long headers"):
+    with pytest.raises(
+        InvalidFrameError, match=f"over {MAX_LONG_HEADERS_BYTES} bytes of long headers"
+    ):
         walk(one * 33 + END)
     assert time.perf_counter() - started < 2
 
@@ -118,6 +120,15 @@ def test_a_header_without_end_is_refused():
     for kind in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE):
         with pytest.raises(InvalidFrameError, match=f"has {size} bytes, over"):
             walk(header(type=kind, size=size) + bytes(1 << 17))
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_a_negative_length_is_refused(kind):
+    block = bytearray(header(type=kind))
+    block[124:136] = b"\xff" * 12
+    block[148:156] = b"%06o\0 " % (sum(block[:148]) + 8 * 32 + sum(block[156:]))
+    with pytest.raises(InvalidFrameError, match="has -1 bytes"):
+        walk(bytes(block) + END)
 
 
 @pytest.mark.parametrize(
