@@ -66,8 +66,8 @@ class DataFile:
         frame private or public. Called at most once, and only where the header does not say
         when the frame becomes public; what it raises is not caught.
     sky_area : bool
-        Whether `archive_record` says where on the sky the frame lies. That costs a process
-        that runs for about a second.
+        Whether `archive_record` says where on the sky the frame lies. That is computed in
+        another process, which takes about a second to start.
 
     Attributes
     ----------

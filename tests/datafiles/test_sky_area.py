@@ -112,8 +112,8 @@ def test_the_process_is_given_no_secret_and_no_other_keyword(monkeypatch, tmp_pa
     monkeypatch.setenv("AUTH_TOKEN", "secret")
     seen = tmp_path / "seen"
     code = (
-        "import json, os, sys;"
-        f"json.dump([json.loads(sys.stdin.readline()), dict(os.environ)], open({str(seen)!r}, 'w'));"
+        "import json, os, sys; asked = json.loads(sys.stdin.readline());"
+        f"json.dump([asked, dict(os.environ)], open({str(seen)!r}, 'w'));"
         f"print({json.dumps({'corners': SQUARE})!r})"
     )
     header = {**WCS, "OBJECT": "x", "CRVAL2": "x" * 69, "CNAME1": "\n", "PV1_1": 2.0, "EQUINOX": ""}
