@@ -18,6 +18,7 @@ from calrecords.errors import CalRecordsError
 _VERBS = {
     "ingest": ("ingesting", "Store calibration frames, register and record them."),
     "register": ("ingesting", "Store and record frames without the archive."),
+    "adopt": ("adopting", "Record frames that the archive has already."),
     "resume": ("ingesting", "Finish ingestions that were interrupted."),
     "query": ("querying", "List recorded frames."),
     "show": ("querying", "Show all that is recorded of one frame."),

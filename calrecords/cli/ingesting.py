@@ -55,11 +55,11 @@ def ingest(workers: int, **options: Any) -> int:
     with connected(options) as cal, progress("ingesting", len(set(paths))) as advance:
 
         def tell(result: IngestResult) -> None:
-            _say(result, as_json=as_json)
+            say(result, as_json=as_json)
             advance()
 
         results = cal.ingest_many(paths, workers=workers, progress=tell, **said)
-    return _end(list(results.values()), as_json=as_json)
+    return end(list(results.values()), as_json=as_json)
 
 
 @click.command(epilog=exit_codes.EPILOG)
@@ -78,14 +78,14 @@ def register(**options: Any) -> int:
             except CalRecordsError as error:
                 result = IngestResult(str(path), IngestOutcome.FAILED, error=error)
             results.append(result)
-            _say(result, as_json=as_json)
+            say(result, as_json=as_json)
             advance()
-    return _end(results, as_json=as_json)
+    return end(results, as_json=as_json)
 
 
 def _taken_out(options: dict[str, Any]) -> tuple[list[Path], bool, dict[str, Any]]:
     """Take out of the options the paths, how to print, and what is said of the frames."""
-    metadata = dict(_keyword(word) for word in options.pop("metadata")) or None
+    metadata = dict(keyword(word) for word in options.pop("metadata")) or None
     said = {"is_master": options.pop("is_master"), "metadata": metadata}
     return options.pop("paths"), options.pop("as_json"), said
 
@@ -103,18 +103,19 @@ def resume(failed: bool, as_json: bool, **options: Any) -> int:
         if failed:
             results = cal.failed_ingestions()
             for result in results:
-                _say(result, as_json=as_json)
+                say(result, as_json=as_json)
         else:
-            results = cal.resume(progress=lambda result: _say(result, as_json=as_json))
+            results = cal.resume(progress=lambda result: say(result, as_json=as_json))
         ended = 0 if failed else len(cal.failed_ingestions())
     if not results and not as_json:
         click.echo("nothing failed" if failed else "nothing to resume")
     if ended:
         click.echo(f"{ended} ended in a failure; `calrecords resume --failed` lists them", err=True)
-    return _end(results, as_json=as_json)
+    return end(results, as_json=as_json)
 
 
-def _keyword(word: str) -> tuple[str, str]:
+def keyword(word: str) -> tuple[str, str]:
+    """Return what ``--metadata KEYWORD=VALUE`` says."""
     name, equals, value = word.partition("=")
     if not equals or not name:
         msg = f"--metadata {word!r}: write KEYWORD=VALUE"
@@ -122,7 +123,7 @@ def _keyword(word: str) -> tuple[str, str]:
     return name, value
 
 
-def _say(result: IngestResult, *, as_json: bool) -> None:
+def say(result: IngestResult, *, as_json: bool) -> None:
     """Print an outcome as soon as it is there; a failure where errors go."""
     if as_json:
         return
@@ -134,7 +135,8 @@ def _say(result: IngestResult, *, as_json: bool) -> None:
     click.echo(line, err=result.error is not None)
 
 
-def _end(results: Sequence[IngestResult], *, as_json: bool) -> int:
+def end(results: Sequence[IngestResult], *, as_json: bool) -> int:
+    """Print what a program wants of all outcomes, and return the exit code."""
     if as_json:
         print_json([describe_result(result) for result in results])
     return _exit_code(results)

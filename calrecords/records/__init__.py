@@ -12,6 +12,14 @@ from calrecords.records.database import RecordDatabase
 from calrecords.records.journal import Journal
 from calrecords.records.journal_entries import Intent
 from calrecords.records.reading import FrameFilter
-from calrecords.records.recording import NewVersion
+from calrecords.records.recording import NewVersion, PartialDigest
 
-__all__ = ["Claim", "FrameFilter", "Intent", "Journal", "NewVersion", "RecordDatabase"]
+__all__ = [
+    "Claim",
+    "FrameFilter",
+    "Intent",
+    "Journal",
+    "NewVersion",
+    "PartialDigest",
+    "RecordDatabase",
+]

@@ -14,13 +14,15 @@ from sqlalchemy.orm import Session
 
 from calrecords.errors import ConfigurationError, SchemaError
 from calrecords.forking import start_anew_after_fork
-from calrecords.frames import CalibrationFrame
+from calrecords.frames import CalibrationFrame, ContentDigest
 from calrecords.records import migrate, reading
+from calrecords.records.completing import complete_version
 from calrecords.records.engine import as_writer, make_engine
 from calrecords.records.faults import our_errors
 from calrecords.records.models import Archive
 from calrecords.records.naming import insert_once
 from calrecords.records.reading import FrameFilter
+from calrecords.records.recording import NewVersion, record_version
 from calrecords.records.urls import database_url, shown
 
 _inherited: list[Engine] = []
@@ -211,6 +213,23 @@ class RecordDatabase:
                 version_key=version_key,
             )
 
+    def record(self, new: NewVersion) -> CalibrationFrame:
+        """Record a version that the journal need not know of; see `recording.record_version`."""
+        now = datetime.now(UTC)
+        with self.write() as session:
+            record_version(session, new, now)
+            connection = session.connection()
+            return reading.get_frame(connection, basename=new.basename, md5=new.digest.md5)
+
+    def complete(
+        self, frame: CalibrationFrame, digest: ContentDigest, key: str | None = None
+    ) -> CalibrationFrame:
+        """Fill in what a version was recorded without; see `completing.complete_version`."""
+        with self.write() as session:
+            complete_version(session, frame, digest, key)
+            connection = session.connection()
+            return reading.get_frame(connection, basename=frame.basename, md5=digest.md5)
+
     def find(self, wanted: FrameFilter, row_limit: int | None = None) -> list[CalibrationFrame]:
         """Return the frames that are wanted; see `reading.find_frames`."""
         with self.read() as connection:
@@ -220,6 +239,11 @@ class RecordDatabase:
         """Return every recorded version of a frame, newest first."""
         with self.read() as connection:
             return reading.versions_of(connection, basename)
+
+    def with_md5(self, md5: str) -> list[CalibrationFrame]:
+        """Return every recorded version with this content, whatever its name."""
+        with self.read() as connection:
+            return reading.versions_with_md5(connection, md5)
 
     def is_superseded(self, basename: str, archived_at: datetime | None) -> bool:
         """Return whether a version is recorded that the archive stored after `archived_at`."""

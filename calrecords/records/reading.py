@@ -180,6 +180,14 @@ def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]
     return [_frame(row) for row in connection.execute(statement)]
 
 
+def versions_with_md5(connection: Connection, md5: str) -> list[CalibrationFrame]:
+    """Return every recorded version with this content, whatever its name; oldest record first."""
+    if not is_storable(md5):
+        return []
+    statement = _select().where(Version.md5 == md5).order_by(Version.id)
+    return [_frame(row) for row in connection.execute(statement)]
+
+
 def newest_archived_at(connection: Connection, basename: str) -> datetime | None:
     """Return when the archive stored the newest recorded version of a frame, UTC."""
     return connection.scalar(_NEWEST_ARCHIVED_AT, {"named": basename})

@@ -135,9 +135,9 @@ def record_version(session: Session, new: NewVersion, now: datetime) -> None:
     if version is None:
         _write(connection, frame, new, now, recorded)
         return
-    _demand_same_content(version, new)
-    if completed := _completed(version, new):
-        _change(connection, version.id, completed)
+    learned = {"version_key": new.version_key, "archived_at": new.archived_at}
+    if missing := missing_in(version, new.basename, new.digest, key=new.key, **learned):
+        _change(connection, version.id, missing)
         recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
         _choose_current(connection, frame, recorded)
 
@@ -212,27 +212,26 @@ def _columns(new: NewVersion, now: datetime) -> dict[str, Any]:
     }
 
 
-def _demand_same_content(version: Any, new: NewVersion) -> None:
-    """Refuse another content with the same md5: whoever makes one wants it taken for this."""
-    for name in ("sha256", "size"):
-        recorded, found = getattr(version, name), getattr(new.digest, name)
-        if None not in {recorded, found} and recorded != found:
+def missing_in(
+    version: Any, basename: str, digest: ContentDigest | PartialDigest, **known: Any
+) -> dict[str, Any]:
+    """Return what the row of a version came without and is known now; what it has stays.
+
+    Raises
+    ------
+    DuplicateRecordError
+        If other bytes with the same md5 are recorded: whoever makes some wants them taken for
+        these.
+    """
+    known |= {"md5": digest.md5, "sha256": digest.sha256, "size": digest.size}
+    for name in ("md5", "sha256", "size"):
+        recorded = getattr(version, name)
+        if None not in {recorded, known[name]} and recorded != known[name]:
             msg = (
-                f"{new.basename}: a version with md5 {new.digest.md5} is recorded, and this file "
+                f"{basename}: a version with md5 {version.md5} is recorded, and this file "
                 "has the same md5 but other bytes; find out where it comes from"
             )
             raise DuplicateRecordError(msg)
-
-
-def _completed(version: Any, new: NewVersion) -> dict[str, Any]:
-    """Return what a record came without and is known now; what it has stays."""
-    known = {
-        "sha256": new.digest.sha256,
-        "size": new.digest.size,
-        "key": new.key,
-        "version_key": new.version_key,
-        "archived_at": new.archived_at,
-    }
     return {
         name: value
         for name, value in known.items()

@@ -117,7 +117,13 @@ class FileCache:
         self._remember(path, seen)
         return path
 
-    def add(self, frame: CalibrationFrame, write: Callable[[BinaryIO], ContentDigest]) -> Path:
+    def add(
+        self,
+        frame: CalibrationFrame,
+        write: Callable[[BinaryIO], ContentDigest],
+        *,
+        anew: bool = False,
+    ) -> Path:
         """Return the local copy of what `write` writes, once it is verified and durable.
 
         Raises

@@ -14,6 +14,7 @@ from calrecords.filestore import FileStore
 from calrecords.frames import CalibrationFrame
 from calrecords.records import Journal, RecordDatabase
 from calrecords.vocabulary import split_filename
+from calrecords.workflows.adopting import Adopter
 from calrecords.workflows.cache import FileCache
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.ingest import Ingester
@@ -56,7 +57,7 @@ class CalibrationRecords(Intake):
         self.archive = archive
         self.cache = FileCache(settings.folder("cache_dir"))
         self._database = database
-        self._fetcher = Fetcher(self.cache, store, archive)
+        self._fetcher = Fetcher(self.cache, store, archive, database)
         spool = Spool(settings.folder("spool_dir"))
         steps = {} if on_step is None else {"on_step": on_step}
         super().__init__(
@@ -65,6 +66,7 @@ class CalibrationRecords(Intake):
             make_factory(settings),
             make_mapping(settings),
             spool,
+            self._make_adopter,
         )
 
     def __enter__(self) -> CalibrationRecords:
@@ -161,12 +163,21 @@ class CalibrationRecords(Intake):
         ArchiveError
             If the archive cannot be reached, or refuses.
         """
+        return self._demand_archive().frame(operator.index(frame_id))
+
+    def _demand_archive(self) -> ArchiveClient:
         if self.archive is None:
             msg = "no archive is named; set API_ROOT, or pass archive="
             raise ConfigurationError(msg)
-        return self.archive.frame(operator.index(frame_id))
+        return self.archive
 
-    def fetch(self, frame: FrameLike, *, source: str | None = None) -> Path:
+    def _make_adopter(self) -> Adopter:
+        archive = self._demand_archive()
+        return Adopter(self._database, self.store, archive, self._factory, self._mapping)
+
+    def fetch(
+        self, frame: FrameLike, *, source: str | None = None, alternatives: bool = False
+    ) -> Path:
         """Return a local path with the recorded bytes of a frame.
 
         Parameters
@@ -177,6 +188,9 @@ class CalibrationRecords(Intake):
         source : {"store", "archive"}, optional
             Take the bytes from there; by default from the cache, else the file store, else
             the archive.
+        alternatives : bool, optional
+            Where this version is nowhere any more, return a newer recorded version of the
+            same frame, and say so in the log.
 
         Raises
         ------
@@ -194,7 +208,7 @@ class CalibrationRecords(Intake):
         except ValueError:
             msg = f"source={source!r}: write 'store' or 'archive'"
             raise ConfigurationError(msg) from None
-        return self._fetcher.fetch(self._frame(frame), chosen)
+        return self._fetcher.fetch(self._frame(frame), chosen, alternatives=alternatives)
 
     def open(self, frame: FrameLike) -> HDUList:
         """Return the FITS file of a frame, verified and open for reading.

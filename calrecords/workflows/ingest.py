@@ -26,7 +26,7 @@ from calrecords.errors import (
     VersionExistsError,
 )
 from calrecords.filestore import FileStore
-from calrecords.frames import CalibrationFrame, Ingestion
+from calrecords.frames import CalibrationFrame, Ingestion, StoredFile
 from calrecords.records import Claim, Intent, Journal, RecordDatabase
 from calrecords.vocabulary import IngestionState, split_filename
 from calrecords.workflows.results import IngestOutcome, IngestResult, IngestStep
@@ -203,11 +203,36 @@ class Ingester:
             log.warning(
                 "%s: recorded with is_master=%s, and that stays", frame.filename, frame.is_master
             )
+        frame = self._completed(frame, data_file)
         try:
             self._mend_store(frame, data_file)
         except FileStoreError as error:
             log.warning("%s: recorded, but the file store fails: %s", frame.filename, error)
         return IngestResult(_place(data_file), IngestOutcome.ALREADY_THERE, frame)
+
+    def _completed(self, frame: CalibrationFrame, data_file: DataFile) -> CalibrationFrame:
+        """Fill in what a frame was recorded without, now that its bytes are here."""
+        if None not in {frame.version.sha256, frame.version.size, frame.version.key}:
+            return frame
+        key = frame.version.key
+        try:
+            key = key or self._key_in_store(frame, data_file)
+        except (FileStoreError, DataFileError) as error:
+            log.warning("%s: its place in the file store is unknown: %s", frame.filename, error)
+        return self._database.complete(frame, data_file.digest(), key)
+
+    def _key_in_store(self, frame: CalibrationFrame, data_file: DataFile) -> str | None:
+        """Return where the file store has this version, or gets it; None where it cannot."""
+        digest, version_key = data_file.digest(), frame.version.version_key
+        key = data_file.store_key
+        if version_key is None:
+            return None
+        stored = StoredFile(key, version_key, digest.md5, digest.sha256, digest.size)
+        try:
+            self._store.stat(stored)
+        except (StoredFileNotFoundError, ChecksumMismatchError):
+            return None if self._store.keeps_versions or version_key != digest.md5 else key
+        return key
 
     def _mend_store(self, frame: CalibrationFrame, data_file: DataFile) -> None:
         stored = frame.version.stored()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO
 from calrecords.datafiles import DataFile, DataFileFactory, HeaderMapping
 from calrecords.errors import ConfigurationError
 from calrecords.records import Journal
+from calrecords.workflows.adopting import Adopter
 from calrecords.workflows.ingest import Ingester
 from calrecords.workflows.many import WORKERS, Input, take_many
 from calrecords.workflows.parts import expanded
@@ -32,6 +34,8 @@ class Intake:
         Which header keyword gives which fact.
     spool : Spool
         Where the bytes of file objects are kept until they are recorded.
+    adopter : callable
+        Returns what records the archive's own frames, or raises where no archive is named.
     """
 
     def __init__(
@@ -41,12 +45,14 @@ class Intake:
         factory: DataFileFactory,
         mapping: HeaderMapping,
         spool: Spool,
+        adopter: Callable[[], Adopter],
     ) -> None:
         self._ingester = ingester
         self._journal = journal
         self._factory = factory
         self._mapping = mapping
         self._spool = spool
+        self._adopter = adopter
 
     def ingest(
         self,
@@ -192,6 +198,54 @@ class Intake:
             If a step failed; a `TransientError` can be resumed.
         """
         return self._ingester.register(self._opened(path, is_master, metadata))
+
+    def adopt(
+        self,
+        frame_id: int,
+        *,
+        is_master: bool | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> IngestResult:
+        """Record a frame that the archive has already, without its bytes.
+
+        Its newest version is recorded: of older ones the archive keeps no header. Facts come
+        from the header that the archive keeps, repaired as a file's of that name is, and where
+        that is silent from what the archive says of the frame. Checksum and version key are
+        the archive's; size and SHA-256 are learned at the first `fetch`, or when the file is
+        ingested. A frame that is recorded already changes nothing.
+
+        Parameters
+        ----------
+        frame_id : int
+            The archive's number.
+        is_master : bool, optional
+            Whether it was made by combining several frames; by default as its header says,
+            and False where the header does not say.
+        metadata : mapping, optional
+            Header keywords to add or to overrule.
+
+        Returns
+        -------
+        IngestResult
+            Adopted, or already there.
+
+        Raises
+        ------
+        ConfigurationError
+            If no archive is named.
+        FrameNotFoundError
+            If the archive has no such frame, or hides it from this token.
+        StoredFileNotFoundError
+            If the frame has no file there.
+        DataFileError
+            If its header cannot be used.
+        DuplicateRecordError
+            If the basename is recorded for another frame.
+        ArchiveError, RecordError
+            If one of them cannot be reached, or refuses.
+        """
+        number = operator.index(frame_id)
+        return self._adopter().adopt(number, is_master=is_master, metadata=metadata)
 
     def _opened(
         self,

@@ -16,6 +16,7 @@ class IngestOutcome(StrEnum):
 
     INGESTED = "ingested"
     REGISTERED = "registered"
+    ADOPTED = "adopted"
     NEW_VERSION = "new version"
     ALREADY_THERE = "already there"
     FAILED = "failed"
@@ -46,7 +47,7 @@ class IngestResult:
     Attributes
     ----------
     path : str
-        The file that was ingested.
+        The file that was ingested; of an adopted frame its name.
     outcome : IngestOutcome
         How it ended.
     frame : CalibrationFrame or None

@@ -1,0 +1,57 @@
+"""What is learned of a version later is filled in, and nothing else."""
+
+import pytest
+
+from calrecords.errors import DuplicateRecordError, RecordNotFoundError
+from calrecords.frames import ContentDigest
+from calrecords.records import PartialDigest
+
+
+@pytest.fixture
+def partial(record, make_version):
+    """Return a frame that was recorded without its bytes, and what they are."""
+    whole = make_version().digest
+    new = make_version(digest=PartialDigest(whole.md5), version_key="v1", frame_id=7)
+    return record(new), whole
+
+
+def test_what_was_missing_is_filled_in(database, partial):
+    frame, whole = partial
+    assert (frame.version.sha256, frame.version.size, frame.version.key) == (None, None, None)
+    completed = database.complete(frame, whole, "a/b.fits")
+    version = completed.version
+    assert (version.md5, version.sha256, version.size) == (whole.md5, whole.sha256, whole.size)
+    assert (version.key, version.version_key) == ("a/b.fits", "v1")
+    assert database.complete(frame, whole, "elsewhere") == completed == database.get(frame_id=7)
+
+
+def test_other_bytes_with_the_same_md5_are_refused(database, partial):
+    frame, whole = partial
+    database.complete(frame, whole)
+    before = database.get(frame_id=7)
+    for other in (
+        ContentDigest(whole.md5, "0" * 64, whole.size),
+        ContentDigest(whole.md5, whole.sha256, whole.size + 1),
+    ):
+        with pytest.raises(DuplicateRecordError, match="same md5 but other bytes"):
+            database.complete(frame, other)
+    assert database.get(frame_id=7) == before
+
+
+def test_what_is_not_recorded_cannot_be_completed(database, partial, sql):
+    frame, whole = partial
+    sql("UPDATE frame_versions SET md5 = 'another'", "SELECT 1")
+    with pytest.raises(RecordNotFoundError, match="no such version"):
+        database.complete(frame, whole)
+
+
+def test_versions_of_every_name_are_found_by_their_content(database, record, make_version):
+    first = record(make_version("first", version_key="1"))
+    second = record(make_version("second", version_key="2"))
+    record(make_version("second", "other"))
+    found = database.with_md5(first.version.md5)
+    assert [(f.basename, f.version) for f in found] == [
+        ("first", first.version),
+        ("second", second.version),
+    ]
+    assert database.with_md5("\0") == []
