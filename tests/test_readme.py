@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 import calrecords
+from calrecords.compat.ocs_ingester import close_connections
 from calrecords.testing import ScienceArchive
 
 TEXT = (Path(__file__).parents[1] / "README.md").read_text()
@@ -33,6 +35,7 @@ def at_home(tmp_path, monkeypatch, shared_data):
     monkeypatch.setenv("CALRECORDS_DB_URL", str(tmp_path / "records.sqlite"))
     monkeypatch.setenv("CALRECORDS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("FILESYSTEM_STORAGE_ROOT_DIR", str(tmp_path / "store"))
+    monkeypatch.setenv("CALRECORDS_SPOOL_DIR", str(tmp_path / "spool"))
     with ScienceArchive(files=tmp_path / "store") as archive:
         monkeypatch.setenv("API_ROOT", archive.root)
         monkeypatch.setenv("AUTH_TOKEN", archive.token)
@@ -43,6 +46,13 @@ def test_the_readme_has_these_examples():
     assert list(BLOCKS) == [
         "For the astronomer",
         "Two archives in one process",
+        "From the OCS ingester",
+        "Tenacity around it",
+        "Many files at once",
+        "Documents, pictures and archives",
+        "Bytes without a file",
+        "What the archive has already",
+        "Search the archive",
         "An older version of a frame",
         "Another observatory's headers",
         "A pipeline's own tests",
@@ -72,3 +82,32 @@ def test_the_recipes_run(at_home, capsys):
     assert capsys.readouterr().out.split() == [names["frame"].version.md5, str(names["path"])]
     exec(BLOCKS["Another observatory's headers"], names)
     assert names["OurFitsFile"].__mro__[1] is names["FitsFile"]
+
+
+def test_the_recipes_for_the_ocs_ingester_run(at_home, capsys):
+    names = {}
+    exec(BLOCKS["From the OCS ingester"], names)
+    frame = at_home.frames()[0]
+    assert capsys.readouterr().out.split() == [str(frame["id"]), frame["versions"][0]["md5"]]
+    exec(BLOCKS["Tenacity around it"], names)
+    assert names["ingest"]("bias_kb70_20151221_bin2x2.fits") is None
+    close_connections()
+
+
+def test_the_recipes_for_other_ways_in_run(at_home, capsys):
+    path = Path("bias_kb70_20151221_bin2x2.fits")
+    Path("summary.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    with calrecords.connect() as cal, path.open("rb") as fileobj:
+        names = {"cal": cal, "paths": [path, "no.fits"], "fileobj": BytesIO(fileobj.read())}
+        names["header"] = {**cal.open_file(path).header, "OBSTYPE": "LAMPFLAT"}
+        exec(BLOCKS["Many files at once"], names)
+        assert list(names["failures"]) == ["no.fits"]
+        exec(BLOCKS["Documents, pictures and archives"], names)
+        assert cal.get(basename="summary").obstype == "LAMPFLAT"
+        exec(BLOCKS["Bytes without a file"], names)
+        frame_id = str(cal.get(basename=path.stem).frame_id)
+        exec(BLOCKS["What the archive has already"].replace(FRAME_ID, frame_id), names)
+        assert names["frame"].frame_id == int(frame_id)
+        capsys.readouterr()
+        exec(BLOCKS["Search the archive"].replace(FRAME_ID, frame_id), names)
+    assert capsys.readouterr().out.split()[0] == frame_id
