@@ -7,6 +7,9 @@ from typing import Any
 
 from calrecords.errors import ConfigurationError
 
+MAX_UNASKED_BYTES = 1 << 20
+"""Longest body that is sent before S3 says that it wants it, in bytes."""
+
 
 def make_s3_client(
     *,
@@ -87,7 +90,15 @@ def make_s3_client(
         )
         raise ConfigurationError(msg) from error
     sign_named_payloads(client)
+    client.meta.events.register_last("before-call.s3", _send_small_bodies_at_once)
     return client
+
+
+def _send_small_bodies_at_once(params: Any, **_: Any) -> None:
+    # To wait for leave to send a body ("100 Continue") costs one more round trip; it pays
+    # only where a refusal saves the sending of much.
+    if int(params["headers"].get("Content-Length", MAX_UNASKED_BYTES + 1)) <= MAX_UNASKED_BYTES:
+        params["headers"].pop("Expect", None)
 
 
 @cache

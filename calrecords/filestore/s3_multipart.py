@@ -227,7 +227,7 @@ def send_verified(
     doing : str
         What is tried, with its object, for messages.
     arguments : dict
-        The other arguments of `operation`; its bucket is named in messages.
+        The other arguments of `operation`, its bucket among them.
     """
     try:
         with s3_errors(doing, arguments["Bucket"]):

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import pickle
+import socket
+import struct
 import time
 import traceback
 from base64 import b64encode
@@ -170,24 +172,68 @@ def test_a_version_without_a_name_is_never_deleted_or_read(s3, s3_store, put):
     assert client.get_object(Bucket=s3.bucket, Key=KEY)["Body"].read() == FIRST
 
 
-def test_bytes_that_turn_out_wrong_while_they_are_sent_are_not_stored(s3, put):
-    """Over TLS the body is not read for its signature, so the first reading is the sending."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3.endpoint_url,
-        config=Config(
-            s3={"addressing_style": "path", "payload_signing_enabled": False},
-            retries={"mode": "standard", "total_max_attempts": 3},
-        ),
-    )
+class BrokenDiskError(OSError):
+    """An error of the caller's own file."""
+
+
+class Broken(io.BytesIO):
+    def read(self, size=-1):
+        if self.tell() > 1 << 20:
+            raise BrokenDiskError(5, "the source's disk is broken")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("signed_by", ["us", "botocore over http", "botocore over TLS"])
+def test_long_files_that_turn_out_wrong_while_they_are_sent_are_not_stored(s3, put, signed_by):
+    """They are sent as they are read; botocore alone reads them for a signature as well."""
+    client = s3.client()
+    if signed_by != "us":
+        styles = {"addressing_style": "path"}
+        if signed_by == "botocore over TLS":
+            styles["payload_signing_enabled"] = False
+        client = boto3.client(
+            "s3",
+            endpoint_url=s3.endpoint_url,
+            config=Config(s3=styles, retries={"mode": "standard", "total_max_attempts": 3}),
+        )
     store = S3Store(client, s3.bucket)
-    data = FIRST * 100
-    wrong = data[:-1] + b"x"
+    data = FIRST * 300
     with pytest.raises(ChecksumMismatchError, match="ingest it anew"):
-        store.put(KEY, io.BytesIO(wrong), put.digest_of(data))
+        store.put(KEY, io.BytesIO(data[:-1] + b"x"), put.digest_of(data))
+    with pytest.raises(BrokenDiskError, match="the source's disk is broken"):
+        store.put(KEY, Broken(data), put.digest_of(data))
     assert s3.object_keys() == []
     assert store.put(KEY, io.BytesIO(data), put.digest_of(data)).size == len(data)
-    store.close()
+    client.close()
+
+
+class Counted(io.BytesIO):
+    """A file that knows how many bytes were read of it."""
+
+    count = 0
+
+    def read(self, size=-1):
+        chunk = super().read(size)
+        self.count += len(chunk)
+        return chunk
+
+
+@pytest.mark.parametrize("times", [1, 300])
+def test_no_byte_is_read_twice_not_even_without_tls(s3, s3_store, put, times):
+    source = Counted(FIRST * times)
+    s3_store.put(KEY, source, put.digest_of(FIRST * times))
+    assert s3.endpoint_url.startswith("http:")
+    assert source.count == len(FIRST) * times
+
+
+def test_a_new_small_file_costs_two_requests(liar, put):
+    liar.answers["PUT"] = truthful_put(**{"x-amz-checksum-sha256": SHA256})
+    store = liar.store()
+    store.check()
+    liar.requests.clear()
+    put(store, KEY, FIRST)
+    assert liar.requests == ["HEAD key", "PUT"]
+    assert "expect" not in liar.headers["PUT"], "which would cost one more round trip"
 
 
 def truthful_put(**headers):
@@ -345,6 +391,56 @@ def test_a_body_with_another_checksum_than_announced_is_an_error_while_reading(l
     liar.answers["GET"] = (200, {"x-amz-checksum-sha256": WRONG_SHA256}, FIRST)
     with pytest.raises(ChecksumMismatchError), liar.store().open(STORED) as source:
         source.read()
+
+
+def test_a_body_without_a_length_that_ends_early_is_known_by_its_checksum(liar):
+    def cut_short(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(FIRST[:-100])
+        handler.close_connection = True
+
+    liar.answers["GET"] = cut_short
+    with pytest.raises(ChecksumMismatchError, match=VERSION):
+        liar.store().copy_to(STORED, io.BytesIO())
+
+
+def reset(handler):
+    """Break the connection so that the client's next read or write fails."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+
+
+def test_a_connection_that_is_reset_is_worth_trying_again(liar, put):
+    def half(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(FIRST)))
+        handler.end_headers()
+        handler.wfile.write(FIRST[:100])
+        reset(handler)
+
+    liar.answers |= {"PUT": reset, "HEAD": reset, "GET": half}
+    store = liar.store()
+    for act in (
+        lambda: put(store, KEY, FIRST),
+        lambda: store.stat(STORED),
+        lambda: store.copy_to(STORED, io.BytesIO()),
+    ):
+        with pytest.raises(FileStoreUnavailableError):
+            act()
+
+
+@pytest.mark.parametrize("first", [(500, {}, error_page("InternalError")), reset])
+def test_a_put_whose_answer_was_lost_is_sent_again_and_ends_well(liar, put, first):
+    answers = [first, truthful_put(**{"x-amz-checksum-sha256": SHA256})]
+
+    def act(handler):
+        answer = answers.pop(0)
+        return answer(handler) if callable(answer) else answer
+
+    liar.answers["PUT"] = act
+    assert put(liar.store(max_attempts=2), KEY, FIRST) == STORED
+    assert liar.requests.count("PUT") == 2
 
 
 def test_a_body_that_comes_drop_by_drop_is_given_up(liar):
