@@ -27,6 +27,11 @@ KINDS = {
 """Every kind of fault, and what the client sees."""
 
 
+def matches(method: str, path: str, wanted: str | None, where: str | None) -> bool:
+    """Say whether a request has a method and a path; None is any, ``*`` is anything."""
+    return (wanted is None or wanted == method) and (where is None or fnmatchcase(path, where))
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault, waiting for the requests it belongs to.
@@ -68,9 +73,7 @@ class Fault:
 
     def matches(self, method: str, path: str) -> bool:
         """Say whether this fault belongs to a request."""
-        return (self.method is None or self.method == method) and (
-            self.path is None or fnmatchcase(path, self.path)
-        )
+        return matches(method, path, self.method, self.path)
 
 
 class Faults:

@@ -17,7 +17,7 @@ from calrecords.testing._endpoints import Api
 from calrecords.testing._frames import FrameStore, User
 from calrecords.testing._http import LoopbackServer
 from calrecords.testing._serialize import Serializer
-from calrecords.testing.faults import Faults
+from calrecords.testing.faults import Faults, matches
 
 DEFAULT_OBSERVATION_TYPES = (
     "BIAS",
@@ -179,6 +179,19 @@ class ScienceArchive:
     def requests(self) -> list[tuple[str, str]]:
         """Method and path with query of every request, in the order they came."""
         return list(self._server.requests)
+
+    def count(self, method: str | None = None, path: str | None = None) -> int:
+        """Return how many requests there were.
+
+        Parameters
+        ----------
+        method : str, optional
+            Of this method, upper case.
+        path : str, optional
+            At this path, without its query, where ``*`` stands for anything.
+        """
+        asked = self._server.requests[:]
+        return sum(matches(verb, at.partition("?")[0], method, path) for verb, at in asked)
 
     def clear_requests(self) -> None:
         """Forget the requests and connections so far."""

@@ -97,6 +97,8 @@ def test_counts_requests_and_connections(archive, client, connect):
         ("GET", "/health/"),
     ]
     assert archive.connections == 2
+    assert (archive.count(), archive.count("GET"), archive.count("POST")) == (3, 3, 0)
+    assert (archive.count(path="/frames/"), archive.count("GET", "/heal*")) == (1, 2)
     archive.clear_requests()
     assert (archive.requests, archive.connections) == ([], 0)
 
