@@ -337,8 +337,9 @@ class ArchiveClient:
         md5 : str
             Hexadecimal digest of the version; not always the newest.
         sink : binary file
-            Emptied, and written from its start, at each attempt. After an error it may hold
-            part of a file.
+            Written from its start. A download that breaks off goes on where it was, if the
+            server vouches for that; else the sink is emptied and it starts over. After an
+            error it may hold part of a file.
 
         Raises
         ------

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from calrecords.archive.answers import is_passing, looks_like_html, raise_for
 from calrecords.archive.bodies import OpenFile
 from calrecords.archive.models import ArchiveFrame, ArchiveVersion
+from calrecords.archive.resuming import Received
 from calrecords.archive.transport import Transport
 from calrecords.errors import (
     ArchiveRefusedError,
@@ -17,7 +18,7 @@ from calrecords.errors import (
     ChecksumMismatchError,
     StoredFileNotFoundError,
 )
-from calrecords.frames import ContentDigest, digest_stream
+from calrecords.frames import ContentDigest
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ class Download:
     """One version on its way to a sink.
 
     Addresses are signed anew for every answer of the archive and expire, so the handed
-    frame's is tried once, and every other attempt asks for the frame again.
+    frame's is tried once, and every other attempt asks for the frame again. What has arrived
+    before a connection broke is kept where the server vouches that the rest belongs to it.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ class Download:
     md5 : str
         Lower-case checksum of the version.
     sink : binary file
-        Written from its start, and emptied first.
+        Written from its start, and emptied wherever the file is begun anew.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Download:
         self._handed: ArchiveFrame | None = frame
         self._frame_id = frame.frame_id
         self._md5 = md5
-        self._sink = sink
+        self._received = Received(sink)
 
     def attempt(self) -> ContentDigest:
         """Return the digest of the bytes, which are in the sink.
@@ -79,14 +81,43 @@ class Download:
         if version is None:
             msg = f"{_name(frame)} has no version with md5 {self._md5} in the archive"
             raise StoredFileNotFoundError(msg)
-        with self._transport.open_file(_address(frame, version)) as file:
+        url = _address(frame, version)
+        rest = self._received.rest_of(url)
+        if rest:
+            digest = self._joined(frame, url, rest)
+            if digest is not None:
+                return digest
+        with self._transport.open_file(url) as file:
             self._demand_success(frame, file)
-            self._sink.seek(0)
-            self._sink.truncate()
-            digest = digest_stream(cast("BinaryIO", file), sink=self._write)
-            if digest.md5 != self._md5:
-                raise self._mismatch(frame, file, digest)
+            return self._whole(frame, url, file)
+
+    def _whole(self, frame: ArchiveFrame, url: str, file: OpenFile) -> ContentDigest:
+        self._received.start(file, url)
+        digest = self._received.take(file)
+        if digest.md5 != self._md5:
+            self._received.forget()
+            raise self._mismatch(frame, file, digest)
         return digest
+
+    def _joined(self, frame: ArchiveFrame, url: str, rest: dict[str, str]) -> ContentDigest | None:
+        """Return the digest of what had arrived and its rest, None if they do not belong together.
+
+        Then the file has to be asked for from its start, before anything is said of it.
+        """
+        with self._transport.open_file(url, rest) as file:
+            if file.status == 200:
+                return self._whole(frame, url, file)
+            if is_passing(file.status):
+                self._demand_success(frame, file)
+            if file.status == 206 and self._received.is_continued_by(file):
+                _logger.info("%s: going on after %d bytes", _name(frame), self._received.size)
+                self._received.resume()
+                digest = self._received.take(file)
+                if digest.md5 == self._md5:
+                    return digest
+        _logger.info("%s: its parts do not belong together; starting over", _name(frame))
+        self._received.forget()
+        return None
 
     def _demand_success(self, frame: ArchiveFrame, file: OpenFile) -> None:
         if file.status == 200:
@@ -116,11 +147,6 @@ class Download:
             f"{_name(frame)}: {file.call} has md5 {digest.md5} ({digest.size} bytes), not "
             f"{self._md5}; the file was overwritten or damaged where the archive keeps it"
         )
-
-    def _write(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:
-            left = left[self._sink.write(left) :]
 
 
 def _name(frame: ArchiveFrame) -> str:

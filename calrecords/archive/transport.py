@@ -108,15 +108,22 @@ class Transport:
             return Answer(call, file.status, file.headers, whole)
 
     @contextmanager
-    def open_file(self, url: str) -> Iterator[OpenFile]:
+    def open_file(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[OpenFile]:
         """Yield the answer to a GET of a file's address, without any credentials.
+
+        Parameters
+        ----------
+        url : str
+            The address.
+        headers : mapping, optional
+            Sent as well, to ask for a part of the file.
 
         Raises
         ------
         ArchiveUnavailableError, ArchiveRefusedError, ConfigurationError
             As for `request`.
         """
-        with self._open("GET", url, NoAuth()) as file:
+        with self._open("GET", url, NoAuth(), headers=headers) as file:
             yield file
 
     @contextmanager
@@ -128,11 +135,17 @@ class Transport:
         *,
         params: Mapping[str, str | list[str]] | None = None,
         body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[OpenFile]:
         call = f"{method} {without_secrets(url)}"
         deadline = Deadline(self._total_timeout_s, self._read_timeout_s)
         request = requests.Request(
-            method, url, headers=_headers(auth, body), params=params, data=body, auth=auth
+            method,
+            url,
+            headers={**_headers(auth, body), **(headers or {})},
+            params=params,
+            data=body,
+            auth=auth,
         )
         response = guarded(lambda: self._follow(request, call, deadline), call, deadline)
         try:
