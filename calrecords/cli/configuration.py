@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json
 from calrecords.cli.output import print_json, print_table
+from calrecords.workflows.ocs_variables import refused_in
 from calrecords.workflows.settings import Settings
 
 
@@ -19,7 +22,10 @@ def config() -> None:
 @click.option("--config", type=click.Path(dir_okay=False), help="A TOML file with settings.")
 @as_json
 def show(config: str | None, as_json: bool) -> int:
-    """Print each setting, its value and its source; secrets are masked."""
+    """Print each setting, its value and its source; secrets are masked.
+
+    Variables of the OCS ingester that are set and have no effect are named, with the reason.
+    """
     settings = Settings({"config": config})
     rows = [
         {
@@ -31,6 +37,8 @@ def show(config: str | None, as_json: bool) -> int:
         }
         for value in settings.values()
     ]
+    for variable, why in refused_in(os.environ).items():
+        click.echo(f"{variable} is set, and has no effect: {why}", err=True)
     if as_json:
         print_json(rows)
         return exit_codes.OK

@@ -7,7 +7,6 @@ TOML file a setting has the same name in lower case, for example ``api_root``.
 
 from __future__ import annotations
 
-import ast
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -18,40 +17,18 @@ from typing import Any
 import platformdirs
 
 from calrecords.errors import ConfigurationError
+from calrecords.workflows.setting_values import (
+    parse_size,
+    read_class_names,
+    read_flag,
+    read_seconds,
+    read_text,
+    read_words,
+)
 
 MASK = "********"
 CONFIG_NAME = "calrecords.toml"
 _APPLICATION = "calrecords"
-
-
-def _text(value: Any) -> str:
-    return str(value).strip()
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in {"1", "true", "yes", "on"}:
-        return True
-    if word in {"0", "false", "no", "off", ""}:
-        return False
-    msg = "write true or false"
-    raise ValueError(msg)
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    """Return a list, from text with commas; blanks are dropped, as the archive drops them."""
-    parts = value.split(",") if isinstance(value, str) else value
-    return tuple(word for part in parts if (word := str(part).replace(" ", "")))
-
-
-def _class_names(value: Any) -> dict[str, str]:
-    names = ast.literal_eval(value) if isinstance(value, str) else value
-    if not isinstance(names, Mapping):
-        msg = "write a mapping such as {'.fits': 'package.module.Class'}"
-        raise ValueError(msg)  # noqa: TRY004 - a setting's value is at fault
-    return {str(extension): str(name) for extension, name in names.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +56,7 @@ class Setting:
     variable: str
     meaning: str
     default: Any = None
-    read: Callable[[Any], Any] = _text
+    read: Callable[[Any], Any] = read_text
     secret: bool = False
 
 
@@ -104,6 +81,34 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("cache_dir", "CALRECORDS_CACHE_DIR", "folder of downloaded frames", _cache_folder),
     Setting(
+        "cache_max_bytes",
+        "CALRECORDS_CACHE_MAX_BYTES",
+        "size above which the cache lets go of what was used longest ago; 0 is no limit",
+        0,
+        read=parse_size,
+    ),
+    Setting(
+        "cache_read_only",
+        "CALRECORDS_CACHE_READ_ONLY",
+        "never write into the cache folder",
+        default=False,
+        read=read_flag,
+    ),
+    Setting(
+        "cache_lock_timeout_s",
+        "CALRECORDS_CACHE_LOCK_TIMEOUT_S",
+        "seconds to wait for another process that fetches the same file",
+        1800.0,
+        read=read_seconds,
+    ),
+    Setting(
+        "offline",
+        "CALRECORDS_OFFLINE",
+        "ask no archive and no S3; only the cache and a store in a folder are used",
+        default=False,
+        read=read_flag,
+    ),
+    Setting(
         "spool_dir",
         "CALRECORDS_SPOOL_DIR",
         "folder of what comes as file objects, until it is recorded",
@@ -114,17 +119,19 @@ SETTINGS: tuple[Setting, ...] = (
         "CALRECORDS_ALLOW_PLAIN_HTTP",
         "send the token over plain http outside this machine",
         default=False,
-        read=_flag,
+        read=read_flag,
     ),
     Setting(
         "sky_area",
         "CALRECORDS_SKY_AREA",
         "tell the archive where on the sky each frame lies",
         default=False,
-        read=_flag,
+        read=read_flag,
     ),
     _ocs("API_ROOT", "root URL of the Science Archive"),
     _ocs("AUTH_TOKEN", "token of a superuser of the archive", secret=True),
+    _ocs("OBSERVATION_PORTAL_BASE_URL", "root URL of the portal that knows proposals' tags"),
+    _ocs("OBSERVATION_PORTAL_API_TOKEN", "token of that portal", secret=True),
     _ocs("FILESTORE_TYPE", "where bytes are kept: local, s3 or dummy", "local"),
     _ocs("FILESYSTEM_STORAGE_ROOT_DIR", "folder of a local file store", _in_data_folder("store")),
     _ocs("FILESYSTEM_STORAGE_BASE_URL", "where a web server shows that folder"),
@@ -138,7 +145,7 @@ SETTINGS: tuple[Setting, ...] = (
         "FILETYPE_MAPPING_OVERRIDES",
         "data file classes by extension",
         {},
-        read=_class_names,
+        read=read_class_names,
     ),
 )
 """Every setting but the header mapping's, which `header_settings` adds."""
@@ -158,7 +165,7 @@ def header_settings() -> dict[str, Setting]:
         default = getattr(usual, field.name)
         variable = variables.get(field.name, f"{field.name.upper()}_KEY")
         meaning = f"header: {field.name.replace('_', ' ')}"
-        read = _words if isinstance(default, tuple) else type(default)
+        read = read_words if isinstance(default, tuple) else type(default)
         settings[field.name] = _ocs(variable, meaning, default, read=read)
     return settings
 
