@@ -35,7 +35,8 @@ def make_s3_client(
     region : str, optional
         By default, and where it is empty, what botocore finds in its own settings.
     addressing_style : {"virtual", "path", "auto"}, optional
-        Whether the bucket is part of the host name or of the path.
+        Whether the bucket is part of the host name or of the path; "auto" is the path at
+        an endpoint of its own, and the host name at Amazon.
     signature_version : str, optional
         How requests are signed.
     connect_timeout_s, read_timeout_s : float, optional

@@ -105,7 +105,7 @@ def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecords
     if isinstance(error, _SETTINGS_AT_FAULT):
         return ConfigurationError(
             f"{what}; check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), "
-            "AWS_DEFAULT_REGION, BUCKET and S3_ENDPOINT_URL"
+            "AWS_DEFAULT_REGION, S3_SIGNATURE_VERSION, BUCKET and S3_ENDPOINT_URL"
         )
     return FileStoreUnavailableError(
         f"{what}; check that S3_ENDPOINT_URL can be reached from here, or try again later"

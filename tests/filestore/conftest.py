@@ -218,6 +218,7 @@ class LyingS3:
     bodies: dict = field(default_factory=dict)
     queries: list = field(default_factory=list)
     posted: bytes = b""
+    paths: list = field(default_factory=list)
 
     def store(self, **settings):
         return S3Store(self.client(**settings), "bucket")
