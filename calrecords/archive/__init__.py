@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from calrecords.archive.client import ArchiveClient
     from calrecords.archive.models import ArchiveFrame, ArchiveVersion
     from calrecords.archive.policy import default_retrying
+    from calrecords.archive.portal import ObservationPortal
 
-__all__ = ["ArchiveClient", "ArchiveFrame", "ArchiveVersion", "default_retrying"]
+__all__ = [
+    "ArchiveClient",
+    "ArchiveFrame",
+    "ArchiveVersion",
+    "ObservationPortal",
+    "default_retrying",
+]
 
 _HOMES = {
     "ArchiveClient": "calrecords.archive.client",
     "ArchiveFrame": "calrecords.archive.models",
     "ArchiveVersion": "calrecords.archive.models",
+    "ObservationPortal": "calrecords.archive.portal",
     "default_retrying": "calrecords.archive.policy",
 }
 

@@ -81,8 +81,8 @@ def _failure(error: BaseException, call: str, deadline: Deadline) -> CalRecordsE
     if deadline.is_over:
         return ArchiveUnavailableError(f"{call}: no whole answer within {deadline.total_s:g} s")
     if any(_is_timeout(cause) for cause in chain):
-        return ArchiveUnavailableError(f"{call}: no answer in time; is the archive up?")
-    where = "the proxy" if isinstance(error, exceptions.ProxyError) else "the archive"
+        return ArchiveUnavailableError(f"{call}: no answer in time; is the server up?")
+    where = "the proxy" if isinstance(error, exceptions.ProxyError) else "the server"
     reason = next((c.strerror for c in chain if isinstance(c, OSError) and c.strerror), None)
     return ArchiveUnavailableError(
         f"{call}: the connection to {where} failed or was broken off"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from requests import PreparedRequest
@@ -14,6 +15,29 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int]
 """Scheme, host and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a server is called where we speak of it, and the settings that lead to it.
+
+    Attributes
+    ----------
+    noun : str
+        With its article.
+    root_setting, token_setting : str
+        Names of the settings.
+    """
+
+    noun: str
+    root_setting: str
+    token_setting: str
+
+
+ARCHIVE = Service("the archive", "API_ROOT", "AUTH_TOKEN")
+PORTAL = Service(
+    "the observation portal", "OBSERVATION_PORTAL_BASE_URL", "OBSERVATION_PORTAL_API_TOKEN"
+)
 
 
 def origin_of(url: str) -> Origin:
@@ -42,8 +66,8 @@ def without_secrets(url: str) -> str:
     return f"{scheme}://{_netloc(scheme, host, port)}{path}"
 
 
-def normalised_root(root: str) -> str:
-    """Return the archive's root in its one spelling: lower-case host, one trailing slash.
+def normalised_root(root: str, service: Service = ARCHIVE) -> str:
+    """Return a server's root in its one spelling: lower-case host, one trailing slash.
 
     Raises
     ------
@@ -54,16 +78,24 @@ def normalised_root(root: str) -> str:
         parts = urlsplit(root.strip())
         scheme, host, port = origin_of(root.strip())
     except ValueError:
-        msg = "API_ROOT is not an http or https address; write it as https://archive.example/"
+        msg = (
+            f"{service.root_setting} is not an http or https address; write it as "
+            "https://archive.example/"
+        )
         raise ConfigurationError(msg) from None
     if _carries_more(parts):
-        msg = "API_ROOT must not carry a user, a query or a fragment; the token is AUTH_TOKEN"
+        msg = (
+            f"{service.root_setting} must not carry a user, a query or a fragment; the token is "
+            f"{service.token_setting}"
+        )
         raise ConfigurationError(msg)
     path = parts.path.rstrip("/") + "/"
     return urlunsplit((scheme, _netloc(scheme, host, port), path, "", ""))
 
 
-def checked_token(token: str | None, root: str, *, allow_plain_http: bool) -> str | None:
+def checked_token(
+    token: str | None, root: str, *, allow_plain_http: bool, service: Service = ARCHIVE
+) -> str | None:
     """Return a token that may be sent to this root, None where there is none.
 
     Raises
@@ -75,13 +107,16 @@ def checked_token(token: str | None, root: str, *, allow_plain_http: bool) -> st
     if not token:
         return None
     if not (token.isascii() and token.isprintable()) or " " in token:
-        msg = "AUTH_TOKEN is not a token: give the bare token, without 'Token ' before it"
+        msg = (
+            f"{service.token_setting} is not a token: give the bare token, without 'Token ' "
+            "before it"
+        )
         raise ConfigurationError(msg)
     scheme, host, _ = origin_of(root)
     if scheme == "http" and not _is_loopback(host) and not allow_plain_http:
         msg = (
-            f"the token would be sent unencrypted to {root}; make API_ROOT an https address, "
-            "or set allow_plain_http = true"
+            f"the token would be sent unencrypted to {root}; make {service.root_setting} an "
+            "https address, or set allow_plain_http = true"
         )
         raise ConfigurationError(msg)
     return token

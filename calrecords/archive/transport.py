@@ -13,7 +13,14 @@ from calrecords.archive.answers import Answer
 from calrecords.archive.bodies import READ_BYTES, OpenFile
 from calrecords.archive.deadlines import Deadline, DeadlineAdapter
 from calrecords.archive.faults import guarded
-from calrecords.archive.origins import NoAuth, OriginTokenAuth, origin_of, without_secrets
+from calrecords.archive.origins import (
+    ARCHIVE,
+    NoAuth,
+    OriginTokenAuth,
+    Service,
+    origin_of,
+    without_secrets,
+)
 from calrecords.errors import ArchiveRefusedError, ArchiveUnavailableError
 from calrecords.forking import start_anew_after_fork
 
@@ -40,6 +47,8 @@ class Transport:
     session : requests.Session, optional
         Used as it is, and left open by `close`. Its own adapters must then see to it that
         the total deadline holds while headers are awaited.
+    service : Service
+        What errors call the server.
     """
 
     def __init__(
@@ -52,8 +61,10 @@ class Transport:
         total_timeout_s: float,
         max_answer_bytes: int,
         session: requests.Session | None = None,
+        service: Service = ARCHIVE,
     ) -> None:
         self.root = root
+        self._service = service
         self._token = token
         self._auth = OriginTokenAuth(token, origin_of(root))
         self._connect_timeout_s = connect_timeout_s
@@ -164,7 +175,10 @@ class Transport:
             response.close()
             request.url = self._checked_hop(str(response.url), target, call, request.auth)
             request.params = {}
-        msg = f"{call} was redirected more than {MOST_REDIRECTS} times; check API_ROOT"
+        msg = (
+            f"{call} was redirected more than {MOST_REDIRECTS} times; check "
+            f"{self._service.root_setting}"
+        )
         raise ArchiveRefusedError(msg, status=response.status_code)
 
     def _checked_hop(self, url: str, target: str, call: str, auth: object) -> str:
@@ -180,7 +194,7 @@ class Transport:
         if auth is self._auth and self._token and before != after:
             msg = (
                 f"{call} was redirected to {without_secrets(hop)}, where the token must not "
-                "go; if that is the archive, make it API_ROOT"
+                f"go; if that is {self._service.noun}, make it {self._service.root_setting}"
             )
             raise ArchiveRefusedError(msg)
         return hop

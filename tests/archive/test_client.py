@@ -325,11 +325,12 @@ def test_answers_can_be_pickled_and_hide_the_address(server, client, replies, sh
     assert "Amz" not in repr(frame)
 
 
-def test_the_part_offers_four_names():
+def test_the_part_offers_five_names():
     assert dir(calrecords.archive) == [
         "ArchiveClient",
         "ArchiveFrame",
         "ArchiveVersion",
+        "ObservationPortal",
         "default_retrying",
     ]
     with pytest.raises(AttributeError):
