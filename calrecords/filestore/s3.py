@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -22,12 +21,13 @@ from calrecords.filestore.s3_bucket import check_bucket, check_version_ids, vers
 from calrecords.filestore.s3_checksums import (
     base64_of,
     etag_md5,
+    is_same_composite,
     says,
     says_of_parts,
     whole_checksum,
 )
 from calrecords.filestore.s3_client import make_s3_client
-from calrecords.filestore.s3_errors import is_delete_marker, s3_errors
+from calrecords.filestore.s3_errors import s3_errors
 from calrecords.filestore.s3_multipart import (
     MAX_PUT_BYTES,
     PART_BYTES,
@@ -38,6 +38,7 @@ from calrecords.filestore.s3_multipart import (
     send_verified,
 )
 from calrecords.filestore.s3_streams import Deadline, ObjectReader, VerifyingReader, rewindable
+from calrecords.filestore.s3_versions import object_headers, versions_of_length
 from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CHUNK_BYTES, ContentDigest, StoredFile, digest_stream
 from calrecords.vocabulary import parse_time
@@ -48,8 +49,6 @@ logger = logging.getLogger(__name__)
 
 TRANSFER_TIMEOUT_S = 3600.0
 """Longest that 5 GiB of an upload, or waiting within one download, may take, in seconds."""
-
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
 
 class S3Store(FileStore):
@@ -159,7 +158,8 @@ class S3Store(FileStore):
         held = self.find(key, digest)
         if held is not None:
             return held
-        headers = self._headers(key, digest, content_type, dateobs)
+        is_old = dateobs is not None and datetime.now(UTC) - parse_time(dateobs) > self._ia_after
+        headers = object_headers(key, digest, content_type, is_old=is_old)
         with rewindable(source) as body:
             if digest.size > self._single_put_bytes:
                 stored = self._put_in_parts(key, body, digest, headers)
@@ -193,9 +193,8 @@ class S3Store(FileStore):
         self.check()
         if digest.size > self._single_put_bytes:
             abort_strays(self._client, self._bucket, key)
-        if self._has_no_version(key):
-            return None
-        for version_id in reversed(self._versions_of_length(key, digest.size)):
+        listed = versions_of_length(self._client, self._bucket, key, digest.size)
+        for version_id in reversed(listed):
             stored = StoredFile(key, version_id, digest.md5, digest.sha256, digest.size)
             with suppress(StoredFileNotFoundError):  # removed since it was listed
                 if says(self._head(stored), digest) is True:
@@ -276,21 +275,6 @@ class S3Store(FileStore):
         """Close the client's connections."""
         self._client.close()
 
-    def _headers(
-        self, key: str, digest: ContentDigest, content_type: str, dateobs: datetime | None
-    ) -> dict[str, Any]:
-        name = key.rsplit("/", 1)[-1]
-        filename = name if _PLAIN_NAME.fullmatch(name) else f'"{name}"'
-        headers: dict[str, Any] = {
-            "ContentDisposition": f"attachment; filename={filename}",
-            "Metadata": {"md5": digest.md5, "sha256": digest.sha256},
-        }
-        if content_type:
-            headers["ContentType"] = content_type
-        if dateobs is not None and datetime.now(UTC) - parse_time(dateobs) > self._ia_after:
-            headers["StorageClass"] = "STANDARD_IA"
-        return headers
-
     def _put_at_once(
         self, key: str, source: BinaryIO, digest: ContentDigest, headers: dict[str, Any]
     ) -> StoredFile:
@@ -307,10 +291,10 @@ class S3Store(FileStore):
         )
         stored = self._new(key, answer, digest)
         checksum = answer.get("ChecksumSHA256")
-        if checksum != base64_of(digest):
-            head = {} if checksum else self._head(stored)
-            held = says(head, digest, trust_metadata=False) if head else False
-            self._verify(stored, digest, held)
+        if checksum is None:
+            self._verify(stored, digest, says(self._head(stored), digest, trust_metadata=False))
+        else:
+            self._verify(stored, digest, checksum == base64_of(digest))
         return stored
 
     def _put_in_parts(
@@ -327,12 +311,11 @@ class S3Store(FileStore):
                 raise
             return held
         stored = self._new(key, answer, digest)
-        checksum = answer.get("ChecksumSHA256", upload.composite)
-        lied = checksum != upload.composite
-        held_whole = (
-            False if lied else says_of_parts(self._head(stored), digest.size, upload.composite)
-        )
-        self._verify(stored, digest, held_whole)
+        if is_same_composite(answer.get("ChecksumSHA256", upload.composite), upload.composite):
+            head = self._head(stored)
+            self._verify(stored, digest, says_of_parts(head, digest.size, upload.composite))
+        else:
+            self._verify(stored, digest, held=False)
         return stored
 
     def _new(self, key: str, answer: Any, digest: ContentDigest) -> StoredFile:
@@ -351,27 +334,6 @@ class S3Store(FileStore):
                 f"sent (sha256 {stored.sha256}); version {stored.version_key} was removed again"
             )
             raise ChecksumMismatchError(msg)
-
-    def _has_no_version(self, key: str) -> bool:
-        # A HEAD costs S3, and us, far less than a list, and most files are new.
-        try:
-            with s3_errors(f"look at {key}", self._bucket):
-                self._client.head_object(Bucket=self._bucket, Key=key)
-        except StoredFileNotFoundError as error:
-            return not is_delete_marker(error)
-        return False
-
-    def _versions_of_length(self, key: str, size: int) -> list[str]:
-        found: list[str] = []
-        pages = self._client.get_paginator("list_object_versions")
-        with s3_errors(f"list the versions of {key}", self._bucket):
-            for page in pages.paginate(Bucket=self._bucket, Prefix=key):
-                versions = page.get("Versions", [])
-                found += [v["VersionId"] for v in versions if v["Key"] == key and v["Size"] == size]
-                # Keys are sorted, so longer ones that begin alike come after all of ours.
-                if any(version["Key"] != key for version in versions):
-                    break
-        return found
 
     def _head(self, stored: StoredFile) -> dict[str, Any]:
         with s3_errors(f"look at {stored.key}", self._bucket):
