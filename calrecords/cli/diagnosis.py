@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from calrecords.cli import exit_codes
@@ -12,7 +14,7 @@ from calrecords.cli.output import print_json
 @click.command(epilog=exit_codes.EPILOG)
 @as_json
 @connection_options
-def doctor(as_json: bool, **options: str | None) -> int:
+def doctor(as_json: bool, **options: Any) -> int:
     """Check settings, database, store, archive and cache; exit 1 if anything fails.
 
     The store is tried with a small file, which is removed again.

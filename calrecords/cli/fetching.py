@@ -32,12 +32,18 @@ from calrecords.frames import digest_stream
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to copy the files to; by default they stay in the cache.",
 )
+@click.option(
+    "--alternatives",
+    is_flag=True,
+    help="Where a version is nowhere any more, take a newer one of the frame, and say so.",
+)
 @as_json
 @connection_options
 def fetch(
     frames: Sequence[str],
     md5: str | None,
     source: str | None,
+    alternatives: bool,
     output: Path | None,
     as_json: bool,
     **options: Any,
@@ -54,7 +60,8 @@ def fetch(
     with connected(options) as cal, progress("fetching", len(frames)) as advance:
         for frame in frames:
             try:
-                path = cal.fetch(cal.recorded(named(frame), md5=md5), source=source)
+                recorded = cal.recorded(named(frame), md5=md5)
+                path = cal.fetch(recorded, source=source, alternatives=alternatives)
                 found.append({"frame": frame, "path": str(_copied(path, output)), "error": None})
             except CalRecordsError as error:
                 found.append({"frame": frame, "path": None, "error": plain(error)})

@@ -6,8 +6,11 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
+import tempfile
 import threading
 import uuid
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -21,33 +24,83 @@ from calrecords.errors import (
 )
 from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CalibrationFrame, ContentDigest, FrameVersion, digest_stream
+from calrecords.workflows.cache_files import (
+    PART_SUFFIX,
+    CachedFile,
+    cached_files,
+    is_whole,
+    mark_used,
+    remove,
+    remove_strays,
+    shrink,
+    sync_folder,
+)
+from calrecords.workflows.cache_locks import only_one
 
 log = logging.getLogger(__name__)
+
+LOCK_TIMEOUT_S = 1800.0
+"""How long to wait for another process that writes the same file, in seconds."""
+
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class FileCache:
     """A folder of files by md5; a path that it returns holds the recorded bytes.
 
+    A folder that cannot be written, or must not be, is read all the same; what it does not
+    hold is then kept in a private temporary folder, until `close`.
+
     Parameters
     ----------
     folder : Path
         Made when it is first needed.
+    max_bytes : int, optional
+        Size above which the files that were used longest ago are let go of; 0 is no limit.
+    lock_timeout_s : float, optional
+        Seconds to wait for another process that writes the same file.
+    read_only : bool, optional
+        Never write into the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int = 0,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+        read_only: bool = False,
+    ) -> None:
         self._folder = folder
+        self._max_bytes = max_bytes
+        self._lock_timeout_s = lock_timeout_s
+        self._read_only = read_only
+        self._private: Path | None = None
         self._verified: dict[Path, tuple[int, int, int]] = {}
         self._lock = threading.Lock()
         start_anew_after_fork(self)
 
     def start_anew(self) -> None:
-        """Take a lock that no thread of the parent process holds."""
+        """Take a lock that no thread of the parent process holds, and leave it its files."""
         self._lock = threading.Lock()
+        self._private = None
+
+    def close(self) -> None:
+        """Remove the private temporary folder, where there is one."""
+        with self._lock:
+            private, self._private = self._private, None
+        if private is not None:
+            shutil.rmtree(private, ignore_errors=True)
 
     @property
     def folder(self) -> Path:
         """Where the files are."""
         return self._folder
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing is written into the folder, as far as that is known yet."""
+        return self._read_only
 
     def check(self) -> None:
         """Make sure that files can be kept here.
@@ -57,6 +110,8 @@ class FileCache:
         ConfigurationError
             If the folder cannot be made or written.
         """
+        if self._read_only:
+            return
         probe = self._folder / f"probe-{uuid.uuid4().hex}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +132,7 @@ class FileCache:
         if md5 is None:
             msg = f"{frame.filename}: recorded without a checksum, so no bytes can be verified"
             raise RecordNotFoundError(msg)
-        return self._folder / md5[:2] / md5 / frame.filename
+        return self._folder / place_of(md5, frame.filename)
 
     def get(self, frame: CalibrationFrame) -> Path | None:
         """Return the verified local copy, or None; a damaged copy is removed.
@@ -92,8 +147,15 @@ class FileCache:
             If the cache folder cannot be used.
         """
         path = self.path_of(frame)
+        private = self._private
+        found = self._looked_up(path, frame)
+        if found is None and private is not None:
+            found = self._looked_up(private / path.relative_to(self._folder), frame)
+        return found
+
+    def _looked_up(self, path: Path, frame: CalibrationFrame) -> Path | None:
         try:
-            return self._verified_copy(path, frame)
+            found = self._verified_copy(path, frame)
         except FileNotFoundError:
             return None
         except CalRecordsError:
@@ -101,6 +163,9 @@ class FileCache:
         except OSError as error:
             msg = f"cannot use {path} (CALRECORDS_CACHE_DIR): {error.strerror}"
             raise ConfigurationError(msg) from error
+        if found is not None and not self._read_only:
+            mark_used(found)
+        return found
 
     def _verified_copy(self, path: Path, frame: CalibrationFrame) -> Path | None:
         seen = _signature(path)
@@ -111,8 +176,10 @@ class FileCache:
             with path.open("rb") as file:
                 _check(frame, digest_stream(file))
         except ChecksumMismatchError as error:
-            log.warning("%s: removed from the cache: %s", path, error)
-            path.unlink(missing_ok=True)
+            log.warning("%s: damaged in the cache, and not used: %s", path, error)
+            if not self._read_only:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
             return None
         self._remember(path, seen)
         return path
@@ -126,40 +193,134 @@ class FileCache:
     ) -> Path:
         """Return the local copy of what `write` writes, once it is verified and durable.
 
+        One at a time, of all threads and processes, writes the same file: who had to wait
+        gets what the other one wrote.
+
+        Parameters
+        ----------
+        frame : CalibrationFrame
+            Which version it is.
+        write : callable
+            Writes the bytes to a file, and returns what they are.
+        anew : bool, optional
+            Write even where the cache has the file.
+
         Raises
         ------
         ChecksumMismatchError
             If the bytes are not those that are recorded; nothing is kept.
         ConfigurationError
-            If the cache folder cannot be written.
+            If the cache folder cannot be made.
         FileStoreUnavailableError
-            If there is no room.
+            If there is no room, or another process is at it for too long.
         """
         path = self.path_of(frame)
-        part = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex}.part")
+        if not self._read_only:
+            try:
+                return self._add_to(path, frame, write, anew=anew)
+            except CalRecordsError:
+                raise
+            except OSError as error:
+                if error.errno not in _READ_ONLY:
+                    raise _unwritable(path, error) from error
+                log.warning("%s: the cache can only be read: %s", self._folder, error.strerror)
+                self._read_only = True
+        path = self._private_folder() / path.relative_to(self._folder)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_strays(path.parent)
+            return self._add_to(path, frame, write, anew=anew)
+        except CalRecordsError:
+            raise
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def _add_to(
+        self,
+        path: Path,
+        frame: CalibrationFrame,
+        write: Callable[[BinaryIO], ContentDigest],
+        *,
+        anew: bool,
+    ) -> Path:
+        with only_one(path, self._lock_timeout_s):
+            if not anew and (found := self.get(frame)) is not None:
+                return found
+            self._write(path, frame, write)
+        if self._max_bytes and path.is_relative_to(self._folder):
+            shrink(self._folder, self._max_bytes, keep=path)
+        return path
+
+    def _write(
+        self, path: Path, frame: CalibrationFrame, write: Callable[[BinaryIO], ContentDigest]
+    ) -> None:
+        part = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex}{PART_SUFFIX}")
+        try:
+            remove_strays(path.parent)
             with part.open("x+b") as file:
                 _check(frame, write(file))
                 file.flush()
                 os.fsync(file.fileno())
             seen = _signature(part)
             part.replace(path)
-            _sync_folder(path.parent)
-        except CalRecordsError:
-            raise
-        except OSError as error:
-            raise _unwritable(path, error) from error
+            sync_folder(path.parent)
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
         self._remember(path, seen)
-        return path
+
+    def _private_folder(self) -> Path:
+        with self._lock:
+            if self._private is None:
+                self._private = Path(tempfile.mkdtemp(prefix="calrecords-cache-"))
+                weakref.finalize(self, _remove_own, self._private, os.getpid())
+            return self._private
+
+    def files(self) -> list[CachedFile]:
+        """Return what the folder holds, the file that was used longest ago first."""
+        return cached_files(self._folder)
+
+    def verify(self) -> list[CachedFile]:
+        """Read every file, and return those that are damaged; they are removed."""
+        damaged = [file for file in self.files() if not is_whole(file)]
+        if not self._read_only:
+            remove(damaged)
+        return damaged
+
+    def evict(self, frame: CalibrationFrame) -> list[CachedFile]:
+        """Remove the copies of one version; return what is gone."""
+        self.demand_writable()
+        return remove(file for file in self.files() if file.path == self.path_of(frame))
+
+    def shrink(self, max_bytes: int = 0) -> list[CachedFile]:
+        """Remove what was used longest ago until at most this stays; return what is gone."""
+        self.demand_writable()
+        return shrink(self._folder, max_bytes)
+
+    def demand_writable(self) -> None:
+        """Raise where nothing may be removed.
+
+        Raises
+        ------
+        ConfigurationError
+            If the cache is read-only.
+        """
+        if self._read_only:
+            msg = f"{self._folder} can only be read (CALRECORDS_CACHE_READ_ONLY)"
+            raise ConfigurationError(msg)
 
     def _remember(self, path: Path, seen: tuple[int, int, int]) -> None:
         with self._lock:
             self._verified[path] = seen
+
+
+def place_of(md5: str, filename: str) -> Path:
+    """Return where a file is inside a cache folder."""
+    return Path(md5[:2]) / md5 / filename
+
+
+def _remove_own(folder: Path, pid: int) -> None:
+    """Remove a private folder that nobody closed, in the process that made it."""
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unwritable(path: Path, error: OSError) -> CalRecordsError:
@@ -180,23 +341,3 @@ def _check(frame: CalibrationFrame, found: ContentDigest) -> None:
         if recorded is not None and recorded != is_now:
             msg = f"{frame.filename}: {name} is {is_now}, and {recorded} is recorded"
             raise ChecksumMismatchError(msg)
-
-
-def _remove_strays(folder: Path) -> None:
-    """Remove what processes that have ended left half-written."""
-    for part in folder.glob("*.part"):
-        pid = part.name.rsplit(".", 2)[-2].partition("-")[0]
-        try:
-            os.kill(int(pid), 0)
-        except (ProcessLookupError, ValueError, OverflowError):
-            part.unlink(missing_ok=True)
-        except PermissionError:
-            continue
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from calrecords.archive import ArchiveClient
 from calrecords.filestore import FileStore
 from calrecords.records import RecordDatabase
 from calrecords.workflows.facade import CalibrationRecords
+from calrecords.workflows.offline import offline_store
 from calrecords.workflows.parts import given_settings, make_archive, make_store
 from calrecords.workflows.results import IngestStep
 from calrecords.workflows.settings import Settings
@@ -23,6 +24,7 @@ def connect(
     store: str | Path | FileStore | None = None,
     cache: str | Path | None = None,
     config: str | Path | None = None,
+    offline: bool | None = None,
     on_step: Callable[[IngestStep], None] | None = None,
 ) -> CalibrationRecords:
     """Connect to the records, the file store and the archive that the settings name.
@@ -45,6 +47,9 @@ def connect(
         Folder of downloaded frames.
     config : str or Path, optional
         A TOML file with settings.
+    offline : bool, optional
+        Ask no archive and no S3, even where one is named or passed in: what needs one raises
+        ConfigurationError. Records, the cache and a store in a folder are used as ever.
     on_step : callable, optional
         Called with each `IngestStep` of an ingestion once it is reached.
 
@@ -71,8 +76,10 @@ def connect(
             store=None if isinstance(store, FileStore) else store,
             cache=cache,
             config=config,
+            offline=offline,
         )
     )
+    is_offline = settings["offline"]
     with ExitStack() as made:
         client = archive if isinstance(archive, ArchiveClient) else make_archive(settings)
         if client is not None and client is not archive:
@@ -80,6 +87,8 @@ def connect(
         files = store if isinstance(store, FileStore) else make_store(settings)
         if files is not store:
             made.callback(files.close)
+        if is_offline:
+            files = offline_store(files)
         database = RecordDatabase(settings["db_url"])
         made.callback(database.close)
         database.open()
@@ -89,7 +98,7 @@ def connect(
             settings=settings,
             database=database,
             store=files,
-            archive=client,
+            archive=None if is_offline else client,
             on_step=on_step,
             close=made.pop_all().close,
         )

@@ -15,7 +15,7 @@ from calrecords.frames import digest_stream
 from calrecords.records import Journal, RecordDatabase
 from calrecords.records.engine import WAL_IS_SAFE_FROM
 from calrecords.workflows.cache import FileCache
-from calrecords.workflows.parts import make_archive, make_factory, make_store
+from calrecords.workflows.parts import make_archive, make_cache, make_factory, make_store
 from calrecords.workflows.settings import Settings
 
 _PROBE_KEY = "calrecords-doctor/probe"
@@ -58,7 +58,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
     yield from _sqlite(settings)
     yield _look("file store", lambda: _store(make_store(settings)))
     yield _look("archive", lambda: _archive(make_archive(settings)))
-    yield _look("cache", lambda: _cache(FileCache(settings.folder("cache_dir"))))
+    yield _look("cache", lambda: _cache(make_cache(settings)))
 
 
 def _look(subject: str, check: Callable[[], str]) -> Finding:

@@ -15,11 +15,11 @@ from calrecords.frames import CalibrationFrame
 from calrecords.records import Journal, RecordDatabase
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.adopting import Adopter
-from calrecords.workflows.cache import FileCache
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.ingest import Ingester
 from calrecords.workflows.intake import Intake
-from calrecords.workflows.parts import make_factory, make_mapping
+from calrecords.workflows.offline import WHY_OFFLINE
+from calrecords.workflows.parts import make_cache, make_factory, make_mapping
 from calrecords.workflows.querying import ROW_LIMIT, find_frames
 from calrecords.workflows.results import IngestResult, IngestStep
 from calrecords.workflows.settings import Settings
@@ -55,13 +55,14 @@ class CalibrationRecords(Intake):
         self.settings = settings
         self.store = store
         self.archive = archive
-        self.cache = FileCache(settings.folder("cache_dir"))
+        self.cache = make_cache(settings)
         self._database = database
-        self._fetcher = Fetcher(self.cache, store, archive, database)
+        why = _why_no_archive(settings)
+        self._fetcher = Fetcher(self.cache, store, archive, database, why_no_archive=why)
         spool = Spool(settings.folder("spool_dir"))
         steps = {} if on_step is None else {"on_step": on_step}
         super().__init__(
-            Ingester(database, store, archive, spool=spool, **steps),
+            Ingester(database, store, archive, spool=spool, why_no_archive=why, **steps),
             Journal(database),
             make_factory(settings),
             make_mapping(settings),
@@ -81,6 +82,7 @@ class CalibrationRecords(Intake):
 
     def close(self) -> None:
         """Close connections; an archive client or a store that was passed in stays open."""
+        self.cache.close()
         self._close()
 
     def get(
@@ -167,8 +169,7 @@ class CalibrationRecords(Intake):
 
     def _demand_archive(self) -> ArchiveClient:
         if self.archive is None:
-            msg = "no archive is named; set API_ROOT, or pass archive="
-            raise ConfigurationError(msg)
+            raise ConfigurationError(_why_no_archive(self.settings))
         return self.archive
 
     def _make_adopter(self) -> Adopter:
@@ -252,3 +253,12 @@ class CalibrationRecords(Intake):
         if isinstance(frame, str):
             return self.get(basename=frame)
         return self.get(frame_id=operator.index(frame))
+
+
+def _why_no_archive(settings: Settings) -> str:
+    if settings["offline"]:
+        return f"{WHY_OFFLINE} to ask the archive"
+    return (
+        "no archive is named, so there is no frame ID to be had; set API_ROOT and AUTH_TOKEN "
+        "(or pass archive= and token=), or use `register` to record the file without an archive"
+    )

@@ -80,7 +80,7 @@ class Fetcher:
         archive: ArchiveClient | None,
         database: RecordDatabase,
         *,
-        why_no_archive: str = "name the archive (API_ROOT)",
+        why_no_archive: str = "no archive is named",
     ) -> None:
         self._cache = cache
         self._store = store
@@ -214,15 +214,17 @@ class Fetcher:
         if not failures:
             return StoredFileNotFoundError(
                 f"{frame.filename}: recorded with neither a store key nor a frame ID that can be "
-                f"asked for; {self._why_no_archive}, or ingest the file again"
+                f"asked for; ingest the file again, or mend this: {self._why_no_archive}"
             )
         errors = [error for _, error in failures]
-        if len(errors) == 1:
+        not_asked = self._archive is None and frame.frame_id is not None
+        if len(errors) == 1 and not not_asked:
             return errors[0]
         transient = [error for error in errors if isinstance(error, TransientError)]
         lasting = [error for error in errors if not isinstance(error, _NOWHERE)]
         worst = [*transient, *lasting, *errors][0]
         said = "; ".join(f"{name}: {error}" for name, error in failures)
+        said += f"; the archive: not asked: {self._why_no_archive}" if not_asked else ""
         chosen = copy.copy(worst)
         chosen.args = (f"{frame.filename}: its bytes cannot be had: {said}",)
         chosen.__cause__ = worst
@@ -239,7 +241,8 @@ class Fetcher:
         self, frame: CalibrationFrame, one: CalibrationFrame, sink: BinaryIO
     ) -> ContentDigest:
         if self._archive is None or one.frame_id is None:
-            msg = f"{frame.filename}: {self._why_no_archive} to download it by frame ID"
+            why = self._why_no_archive if self._archive is None else "it has no frame ID"
+            msg = f"{frame.filename}: cannot be asked of an archive: {why}"
             raise ConfigurationError(msg)
         if frame.version.md5 is None:
             msg = f"{frame.filename}: recorded without a checksum, so no bytes can be verified"

@@ -62,6 +62,8 @@ class Ingester:
         there, to be resumed.
     spool : Spool, optional
         Where the bytes of file objects are kept as long as an ingestion may need them.
+    why_no_archive : str, optional
+        Why there is none, and what to do.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Ingester:
         *,
         on_step: Callable[[IngestStep], None] = _go_on,
         spool: Spool | None = None,
+        why_no_archive: str = "no archive is named, so there is no frame ID to be had",
     ) -> None:
         self._database = database
         self._journal = Journal(database)
@@ -79,6 +82,7 @@ class Ingester:
         self._archive = archive
         self._on_step = on_step
         self._spool = spool
+        self._why_no_archive = why_no_archive
 
     def ingest(self, data_file: DataFile) -> IngestResult:
         """Ingest one file, and return its frame with the archive's frame ID.
@@ -174,12 +178,7 @@ class Ingester:
 
     def _demand_archive(self) -> ArchiveClient:
         if self._archive is None:
-            msg = (
-                "no archive is named, so there is no frame ID to be had; set API_ROOT and "
-                "AUTH_TOKEN (or pass archive= and token=), or use `register` to record the file "
-                "without an archive"
-            )
-            raise ConfigurationError(msg)
+            raise ConfigurationError(self._why_no_archive)
         return self._archive
 
     def _recorded(self, data_file: DataFile) -> CalibrationFrame | None:

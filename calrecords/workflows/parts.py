@@ -14,6 +14,7 @@ from calrecords.datafiles import (
 )
 from calrecords.errors import ConfigurationError
 from calrecords.filestore import DummyStore, FileStore, FileSystemStore
+from calrecords.workflows.cache import FileCache
 from calrecords.workflows.settings import Settings, header_settings
 
 
@@ -33,6 +34,7 @@ def given_settings(
     store: str | Path | None = None,
     cache: str | Path | None = None,
     config: str | Path | None = None,
+    offline: bool | None = None,
 ) -> dict[str, Any]:
     """Return the arguments of `connect` by the names of their settings.
 
@@ -48,7 +50,10 @@ def given_settings(
         "auth_token": token,
         "cache_dir": cache,
     }
-    given = {name: None if value is None else str(value) for name, value in named.items()}
+    given: dict[str, Any] = {
+        name: None if value is None else str(value) for name, value in named.items()
+    }
+    given["offline"] = offline
     return {**given, **_store_settings(str(store))} if store else given
 
 
@@ -100,6 +105,16 @@ def _make_s3_store(settings: Settings) -> FileStore:
         signature_version=settings["s3_signature_version"],
     )
     return S3Store(client, settings["bucket"], ia_after_days=settings["s3_days_to_ia_storage"])
+
+
+def make_cache(settings: Settings) -> FileCache:
+    """Return the cache that the settings name; nothing is made yet."""
+    return FileCache(
+        settings.folder("cache_dir"),
+        max_bytes=settings["cache_max_bytes"],
+        lock_timeout_s=settings["cache_lock_timeout_s"],
+        read_only=settings["cache_read_only"],
+    )
 
 
 def make_archive(settings: Settings) -> ArchiveClient | None:

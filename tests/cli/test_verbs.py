@@ -11,7 +11,11 @@ from calrecords.cli.app import calrecords
 from calrecords.workflows.results import IngestStep
 
 README = Path(__file__).parents[2] / "README.md"
-GROUPS = {"db": ["upgrade", "downgrade", "current", "check"], "config": ["show"]}
+GROUPS = {
+    "db": ["upgrade", "downgrade", "current", "check"],
+    "config": ["show"],
+    "cache": ["list", "where", "verify", "evict"],
+}
 
 
 def names_in(folder):
@@ -100,6 +104,51 @@ def test_several_workers_give_each_file_its_own_outcome(run, archive, make_frame
         ("nowhere.fits", "failed"),
     ]
     assert run("ingest", "--workers", "0", paths[0]).code == exit_codes.USAGE
+
+
+def test_what_the_archive_has_is_adopted_and_fetched(run, archive, make_frame, tmp_path):
+    path = make_frame()
+    run("ingest", "--master", path, "--db", tmp_path / "elsewhere.sqlite")
+    done = run("adopt", "1", "--metadata", "FILTER=rp", "4711")
+    assert done.code == exit_codes.NOT_FOUND
+    assert done.out == f"{path.name}: adopted, frame ID 1\n"
+    assert "frame 4711: failed" in done.err
+    assert run("adopt", "1", "--json").json[0]["outcome"] == "already there"
+    shown = run("show", "1", "--json").json
+    assert (shown["filter"], shown["version"]["size"]) == ("rp", None)
+    assert Path(run("fetch", "1").out.strip()).read_bytes() == path.read_bytes()
+    assert run("show", "1", "--json").json["version"]["size"] == path.stat().st_size
+
+
+def test_the_cache_is_listed_verified_and_emptied(run, make_frame, tmp_path):
+    masks = [make_frame(obstype="BPM", basename=f"mask-{n}", seed=n) for n in range(3)]
+    run("register", "--master", *masks)
+    cached = [Path(line) for line in run("fetch", *(m.name for m in masks)).out.splitlines()]
+    assert run("cache", "where").out == f"{tmp_path / 'cache'}\n"
+    assert [file["path"] for file in run("cache", "list", "--json").json] == list(map(str, cached))
+    assert run("cache", "list").out.splitlines()[-1].startswith("3 files, ")
+    cached[0].write_bytes(b"damaged")
+    verified = run("cache", "verify")
+    assert (verified.code, verified.out) == (exit_codes.FAILED, "3 files, 1 damaged\n")
+    assert str(cached[0]) in verified.err
+    assert run("cache", "verify", "--json").json == {"files": 2, "damaged": []}
+    assert run("cache", "evict", "mask-1").out.startswith("1 files removed")
+    assert run("cache", "evict", "--to", "much").code == exit_codes.USAGE
+    assert run("cache", "evict").code == exit_codes.USAGE
+    assert run("cache", "evict", "--to", "1GB", "--json").json == []
+    assert len(run("cache", "evict", "--all", "--json").json) == 1
+    assert [path.exists() for path in cached] == [False] * 3
+    assert run("fetch", "mask-0").code == exit_codes.OK
+
+
+def test_offline_only_what_is_at_hand_is_used(run, archive, make_frame, tmp_path):
+    path = make_frame()
+    run("ingest", "--master", path)
+    away = {"CALRECORDS_OFFLINE": "true"}
+    assert Path(run("fetch", "1", **away).out.strip()).read_bytes() == path.read_bytes()
+    refused = run("adopt", "1", **away)
+    assert (refused.code, "CALRECORDS_OFFLINE" in refused.err) == (exit_codes.CONFIGURATION, True)
+    assert run("config", "show", INGESTER_PROCESS_NAME="x").err.startswith("INGESTER_PROCESS_NAME")
 
 
 def test_a_killed_ingestion_is_finished_by_resume(run, archive, make_frame, environment, tmp_path):

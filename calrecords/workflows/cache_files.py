@@ -1,0 +1,144 @@
+"""What a cache folder holds, and how it is kept to a size."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from calrecords.frames import digest_stream
+from calrecords.workflows.cache_locks import LOCK_SUFFIX, is_locked
+
+log = logging.getLogger(__name__)
+
+PART_SUFFIX = ".part"
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class CachedFile:
+    """A file of the cache.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is.
+    md5 : str
+        What its bytes should be.
+    size : int
+        Length in bytes.
+    used : datetime
+        When it was last asked for, UTC.
+    """
+
+    path: Path
+    md5: str
+    size: int
+    used: datetime
+
+    @property
+    def filename(self) -> str:
+        """Name of the file, without its folder."""
+        return self.path.name
+
+
+def cached_files(folder: Path) -> list[CachedFile]:
+    """Return every whole file of a cache folder, the one used longest ago first."""
+    found = []
+    for path in folder.glob("[0-9a-f][0-9a-f]/*/*"):
+        md5 = path.parent.name
+        if not _MD5.fullmatch(md5) or path.suffix in {PART_SUFFIX, LOCK_SUFFIX}:
+            continue
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            used = datetime.fromtimestamp(max(status.st_atime, status.st_mtime), UTC)
+            found.append(CachedFile(path, md5, status.st_size, used))
+    return sorted(found, key=lambda file: (file.used, file.path))
+
+
+def is_whole(file: CachedFile) -> bool:
+    """Return whether a file holds what it should; it is read to its end."""
+    try:
+        with file.path.open("rb") as source:
+            return digest_stream(source).md5 == file.md5
+    except OSError as error:
+        log.warning("%s: cannot be read: %s", file.path, error)
+        return False
+
+
+def remove(files: Iterable[CachedFile]) -> list[CachedFile]:
+    """Remove files that nobody is writing at the moment; return those that are gone."""
+    gone = []
+    for file in files:
+        if is_locked(file.path):
+            continue
+        try:
+            file.path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s: cannot be removed from the cache: %s", file.path, error)
+            continue
+        gone.append(file)
+        for empty in (file.path.parent, file.path.parent.parent):
+            with contextlib.suppress(OSError):
+                empty.rmdir()
+    return gone
+
+
+def shrink(folder: Path, max_bytes: int, keep: Path | None = None) -> list[CachedFile]:
+    """Remove what was used longest ago until a folder is small enough; return what is gone.
+
+    Parameters
+    ----------
+    folder : Path
+        The cache.
+    max_bytes : int
+        How much may stay.
+    keep : Path, optional
+        A file that stays, whatever its size.
+    """
+    files = cached_files(folder)
+    excess = sum(file.size for file in files) - max_bytes
+    gone: list[CachedFile] = []
+    for file in files:
+        if excess <= 0:
+            break
+        if file.path != keep and remove([file]):
+            gone.append(file)
+            excess -= file.size
+    if gone:
+        log.info("%d files were let go of, to keep the cache to its size", len(gone))
+    return gone
+
+
+def mark_used(path: Path) -> None:
+    """Note that a file was asked for; its content's time stays."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        now_ns = int(datetime.now(UTC).timestamp() * 1e9)
+        os.utime(path, ns=(now_ns, status.st_mtime_ns))
+
+
+def remove_strays(folder: Path) -> None:
+    """Remove what processes that have ended left half-written."""
+    for part in folder.glob(f"*{PART_SUFFIX}"):
+        pid = part.name.rsplit(".", 2)[-2].partition("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except (ProcessLookupError, ValueError, OverflowError):
+            part.unlink(missing_ok=True)
+        except PermissionError:
+            continue
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
