@@ -11,7 +11,7 @@ from calrecords.filestore import FileStore
 from calrecords.records import RecordDatabase
 from calrecords.workflows.facade import CalibrationRecords
 from calrecords.workflows.offline import offline_store
-from calrecords.workflows.parts import given_settings, make_archive, make_store
+from calrecords.workflows.parts import given_settings, make_archive, make_portal, make_store
 from calrecords.workflows.results import IngestStep
 from calrecords.workflows.settings import Settings
 
@@ -89,6 +89,9 @@ def connect(
             made.callback(files.close)
         if is_offline:
             files = offline_store(files)
+        portal = make_portal(settings)
+        if portal is not None:
+            made.callback(portal.close)
         database = RecordDatabase(settings["db_url"])
         made.callback(database.close)
         database.open()
@@ -99,6 +102,7 @@ def connect(
             database=database,
             store=files,
             archive=None if is_offline else client,
+            portal=portal,
             on_step=on_step,
             close=made.pop_all().close,
         )

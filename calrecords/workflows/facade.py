@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calrecords.archive import ArchiveClient, ArchiveFrame
+from calrecords.archive import ArchiveClient, ArchiveFrame, ObservationPortal
 from calrecords.datafiles.hdus import open_hdu_list
 from calrecords.errors import ConfigurationError, RecordNotFoundError
 from calrecords.filestore import FileStore
@@ -48,6 +48,7 @@ class CalibrationRecords(Intake):
         database: RecordDatabase,
         store: FileStore,
         archive: ArchiveClient | None,
+        portal: ObservationPortal | None = None,
         on_step: Callable[[IngestStep], None] | None = None,
         close: Callable[[], None],
     ) -> None:
@@ -64,7 +65,7 @@ class CalibrationRecords(Intake):
         super().__init__(
             Ingester(database, store, archive, spool=spool, why_no_archive=why, **steps),
             Journal(database),
-            make_factory(settings),
+            make_factory(settings, portal),
             make_mapping(settings),
             spool,
             self._make_adopter,

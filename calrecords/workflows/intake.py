@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ class Intake:
         self,
         path: str | Path | DataFile | BinaryIO,
         *,
-        filename: str | None = None,
+        filename: str | os.PathLike[str] | None = None,
         is_master: bool | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> IngestResult:
@@ -72,7 +73,7 @@ class Intake:
         path : str, Path, DataFile or binary file
             The file. A binary file is read from its start; one that is open on disk under its
             name is read there, anything else is first kept on disk, so that it can be resumed.
-        filename : str, optional
+        filename : str or path, optional
             Name of a binary file; by default its own.
         is_master : bool, optional
             Whether it was made by combining several frames; by default as its header says,
@@ -102,7 +103,9 @@ class Intake:
             return self._ingester.ingest(self._opened(place, is_master, metadata))
 
     @contextmanager
-    def on_disk(self, fileobj: BinaryIO, filename: str | None = None) -> Iterator[Path]:
+    def on_disk(
+        self, fileobj: BinaryIO, filename: str | os.PathLike[str] | None = None
+    ) -> Iterator[Path]:
         """Yield where the bytes of a file object are on disk, under their name.
 
         A copy that has to be made stays as long as an unfinished ingestion needs it.
@@ -111,7 +114,7 @@ class Intake:
         ----------
         fileobj : binary file
             Read from its start.
-        filename : str, optional
+        filename : str or path, optional
             Its name, perhaps with a folder; by default its own.
 
         Raises

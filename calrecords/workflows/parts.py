@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from calrecords.archive import ArchiveClient
+from calrecords.archive import ArchiveClient, ObservationPortal
 from calrecords.datafiles import (
     DataFileFactory,
     HeaderMapping,
@@ -135,8 +135,26 @@ def make_mapping(settings: Settings) -> HeaderMapping:
     )
 
 
-def make_factory(settings: Settings) -> DataFileFactory:
+def make_portal(settings: Settings) -> ObservationPortal | None:
+    """Return the portal that knows proposals' tags; None where the settings name none."""
+    if not settings["observation_portal_base_url"] or settings["offline"]:
+        return None
+    return ObservationPortal(
+        settings["observation_portal_base_url"],
+        settings["observation_portal_api_token"],
+        allow_plain_http=settings["allow_plain_http"],
+    )
+
+
+def make_factory(settings: Settings, portal: ObservationPortal | None = None) -> DataFileFactory:
     """Return what opens data files, with the classes that the settings name.
+
+    Parameters
+    ----------
+    settings : Settings
+        Classes by extension, and whether the sky area is wanted.
+    portal : ObservationPortal, optional
+        Asked for the tags of proposals, on which it depends when a frame becomes public.
 
     Raises
     ------
@@ -149,5 +167,6 @@ def make_factory(settings: Settings) -> DataFileFactory:
     }
     return DataFileFactory(
         installed_data_file_classes(own),
+        proposal_tags=None if portal is None else portal.proposal_tags,
         sky_area=settings["sky_area"],
     )

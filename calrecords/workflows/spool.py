@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import uuid
 from contextlib import suppress
@@ -10,6 +11,8 @@ from typing import BinaryIO
 
 from calrecords.errors import CalRecordsError, ConfigurationError, DataFileNotFoundError
 from calrecords.frames import digest_stream
+
+_OPEN_FILES = (io.BufferedReader, io.BufferedRandom, io.FileIO)
 
 
 class Spool:
@@ -79,7 +82,7 @@ class Spool:
             path.parent.rmdir()
 
 
-def filename_of(fileobj: BinaryIO, filename: str | None = None) -> str:
+def filename_of(fileobj: BinaryIO, filename: str | os.PathLike[str] | None = None) -> str:
     """Return the name of a file object, without a folder.
 
     Raises
@@ -88,7 +91,7 @@ def filename_of(fileobj: BinaryIO, filename: str | None = None) -> str:
         If it has no name, and none is given.
     """
     for name in (filename, getattr(fileobj, "name", None), getattr(fileobj, "filename", None)):
-        if isinstance(name, str) and Path(name).name:
+        if isinstance(name, str | os.PathLike) and Path(name).name:
             return Path(name).name
     msg = "the file object has no name; say what the file is called"
     raise DataFileNotFoundError(msg)
@@ -96,6 +99,8 @@ def filename_of(fileobj: BinaryIO, filename: str | None = None) -> str:
 
 def path_behind(fileobj: BinaryIO, filename: str) -> Path | None:
     """Return where an open file is on disk under this name; None if it is not.
+
+    What unpacks as it reads, such as a `gzip.GzipFile`, gives other bytes than its path has.
 
     Parameters
     ----------
@@ -107,7 +112,10 @@ def path_behind(fileobj: BinaryIO, filename: str) -> Path | None:
     name = getattr(fileobj, "name", None)
     if not isinstance(name, str) or Path(name).name != filename:
         return None
+    if not isinstance(getattr(fileobj, "file", fileobj), _OPEN_FILES):
+        return None
     try:
+        fileobj.flush()
         is_same = os.path.samestat(os.fstat(fileobj.fileno()), Path(name).stat())
     except (OSError, ValueError, AttributeError):
         return None

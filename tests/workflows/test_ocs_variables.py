@@ -6,7 +6,13 @@ from calrecords.datafiles import OCS_SETTINGS, FitsFile, HeaderMapping
 from calrecords.filestore import FileSystemStore, make_s3_client
 from calrecords.frames import StoredFile
 from calrecords.workflows.ocs_variables import OTHER_DEFAULTS, REFUSED, refused_in
-from calrecords.workflows.parts import make_archive, make_factory, make_mapping, make_store
+from calrecords.workflows.parts import (
+    make_archive,
+    make_factory,
+    make_mapping,
+    make_portal,
+    make_store,
+)
 from calrecords.workflows.settings import MASK, Settings
 
 OCS_ARCHIVE = [
@@ -86,6 +92,11 @@ def credentials(_environment):
     return found.access_key, found.secret_key
 
 
+def portal(environment):
+    url = {"OBSERVATION_PORTAL_BASE_URL": "http://127.0.0.1:1/"}
+    return make_portal(Settings({}, {**url, **environment}))
+
+
 def archive(environment):
     return make_archive(Settings({}, {"API_ROOT": "http://127.0.0.1:1/", **environment}))
 
@@ -112,13 +123,10 @@ EFFECTS = {
     "API_ROOT": ("https://archive.example", lambda e: make_archive(Settings({}, e)) is not None),
     "AUTH_TOKEN": ("0" * 40, lambda e: archive(e)._has_token),
     "OBSERVATION_PORTAL_BASE_URL": (
-        "http://127.0.0.1:1/",
-        lambda e: Settings({}, e)["observation_portal_base_url"],
+        "https://portal.example",
+        lambda e: make_factory(Settings({}, e), make_portal(Settings({}, e)))._proposal_tags,
     ),
-    "OBSERVATION_PORTAL_API_TOKEN": (
-        "secret",
-        lambda e: Settings({}, e)["observation_portal_api_token"],
-    ),
+    "OBSERVATION_PORTAL_API_TOKEN": ("0" * 40, lambda e: portal(e)._transport._token),
     "AWS_ACCESS_KEY_ID": ("another", credentials),
     "AWS_SECRET_ACCESS_KEY": ("another", credentials),
 }
