@@ -1,7 +1,12 @@
 import errno
+import io
 import os
 import subprocess
 import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +19,7 @@ from calrecords.errors import (
 from calrecords.frames import CalibrationFrame, FrameVersion, digest_stream
 from calrecords.vocabulary import Verdict
 from calrecords.workflows.cache import FileCache
+from calrecords.workflows.cache_locks import is_locked, only_one
 
 DATA = b"SIMPLE  =                    T" * 1000
 
@@ -128,3 +134,218 @@ def test_a_full_disk_is_worth_another_try(cache, frame):
     with pytest.raises(FileStoreUnavailableError, match="no room"):
         cache.add(frame, full)
     assert files_in(cache) == []
+
+
+WRITE_SLOWLY = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_cache import DATA, FileCache, frame_of, writes
+from calrecords.frames import digest_stream
+import io
+
+digest = digest_stream(io.BytesIO(DATA))
+frame = frame_of(digest.md5, digest.sha256, digest.size)
+log = Path(sys.argv[3])
+
+def slowly(file):
+    log.open("a").write("downloaded\\n")
+    print("writing", flush=True)
+    time.sleep(float(sys.argv[4]))
+    return writes(DATA)(file)
+
+print(FileCache(Path(sys.argv[2])).add(frame, slowly), flush=True)
+"""
+
+
+@pytest.fixture
+def other_process(tmp_path):
+    """Return a function that starts a process that writes the file slowly."""
+    started = []
+
+    def start(seconds):
+        here = str(Path(__file__).parent)
+        places = [here, str(tmp_path / "cache"), str(tmp_path / "log"), str(seconds)]
+        command = [sys.executable, "-c", WRITE_SLOWLY, *places]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def never(_file):
+    pytest.fail("downloaded although another process did")
+
+
+def test_who_waits_for_another_process_gets_its_file_without_a_download(
+    cache, frame, other_process, tmp_path
+):
+    first = other_process(0.5)
+    assert first.stdout.readline() == "writing\n"
+    path = cache.add(frame, never)
+    assert path.read_bytes() == DATA
+    assert first.stdout.readline() == f"{path}\n"
+    assert (tmp_path / "log").read_text() == "downloaded\n"
+    assert files_in(cache) == [path]
+
+
+def test_a_holder_that_is_killed_lets_go(cache, frame, other_process):
+    first = other_process(600)
+    assert first.stdout.readline() == "writing\n"
+    first.kill()
+    first.wait()
+    path = cache.add(frame, writes(DATA))
+    assert path.read_bytes() == DATA
+    assert files_in(cache) == [path]
+
+
+def test_nobody_waits_for_ever(frame, other_process, tmp_path):
+    first = other_process(600)
+    assert first.stdout.readline() == "writing\n"
+    impatient = FileCache(tmp_path / "cache", lock_timeout_s=0.05)
+    with pytest.raises(FileStoreUnavailableError, match="CALRECORDS_CACHE_LOCK_TIMEOUT_S"):
+        impatient.add(frame, never)
+
+
+def test_threads_that_want_one_file_download_it_once(cache, frame):
+    downloads = []
+
+    def slowly(file):
+        downloads.append(1)
+        time.sleep(0.05)
+        return writes(DATA)(file)
+
+    with ThreadPoolExecutor(6) as pool:
+        paths = list(pool.map(lambda _: cache.add(frame, slowly), range(6)))
+    assert (len(set(paths)), len(downloads)) == (1, 1)
+
+
+def test_what_is_asked_for_anew_is_written_anew(cache, frame):
+    cache.add(frame, writes(DATA))
+    written = []
+    cache.add(frame, lambda file: written.append(1) or writes(DATA)(file), anew=True)
+    assert written == [1]
+
+
+def many(count):
+    """Return frames of a thousand bytes each, and what they hold."""
+    contents = [f"{number:04d}".encode() * 250 for number in range(count)]
+    digests = [digest_stream(io.BytesIO(content)) for content in contents]
+    return [(frame_of(d.md5, d.sha256, d.size), c) for d, c in zip(digests, contents, strict=True)]
+
+
+def test_what_was_used_longest_ago_goes_first(tmp_path):
+    cache = FileCache(tmp_path / "cache", max_bytes=3000)
+    frames = many(5)
+    paths = []
+    for age, (frame, content) in enumerate(frames[:3]):
+        paths.append(cache.add(frame, writes(content)))
+        old = 1e9 + age
+        os.utime(paths[-1], (old, old))
+    assert cache.get(frames[0][0]) == paths[0]
+    for frame, content in frames[3:]:
+        paths.append(cache.add(frame, writes(content)))
+    assert [path.exists() for path in paths] == [True, False, False, True, True]
+    assert {file.path for file in cache.files()} == {paths[0], *paths[3:]}
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_dir()] != []
+
+
+def test_the_file_that_is_returned_stays_however_large_it_is(tmp_path):
+    cache = FileCache(tmp_path / "cache", max_bytes=10)
+    for frame, content in many(3):
+        path = cache.add(frame, writes(content))
+        assert path.read_bytes() == content
+        assert [file.path for file in cache.files()] == [path]
+
+
+def test_without_a_size_nothing_goes(cache):
+    for frame, content in many(20):
+        cache.add(frame, writes(content))
+    assert len(cache.files()) == 20
+
+
+def test_a_file_that_is_being_written_is_not_let_go_of(cache):
+    [(frame, content)] = many(1)
+    path = cache.add(frame, writes(content))
+
+    def shrinks(file):
+        assert cache.shrink() == []
+        return writes(content)(file)
+
+    assert cache.add(frame, shrinks, anew=True) == path
+    assert path.exists()
+    assert [file.path for file in cache.shrink()] == [path]
+    assert cache.files() == []
+
+
+def test_damaged_files_are_found_and_removed(cache):
+    paths = [cache.add(frame, writes(content)) for frame, content in many(3)]
+    paths[1].write_bytes(b"damaged")
+    assert [file.path for file in cache.verify()] == [paths[1]]
+    assert [path.exists() for path in paths] == [True, False, True]
+    assert cache.verify() == []
+
+
+def test_a_cache_that_is_only_read_is_used_and_left_as_it_is(tmp_path):
+    writer = FileCache(tmp_path / "cache")
+    (there, content), (missing, other), (damaged, third) = many(3)
+    path = writer.add(there, writes(content))
+    bad = writer.add(damaged, writes(third))
+    bad.write_bytes(b"damaged")
+    before = {file: file.read_bytes() for file in files_in(writer)}
+    reader = FileCache(tmp_path / "cache", read_only=True)
+    assert reader.get(there) == path
+    assert reader.get(missing) is None
+    private = [reader.add(missing, writes(other)), reader.add(damaged, writes(third))]
+    assert [one.read_bytes() for one in private] == [other, third]
+    assert not any(one.is_relative_to(tmp_path / "cache") for one in private)
+    assert [reader.get(missing), reader.get(damaged)] == private
+    assert {file: file.read_bytes() for file in files_in(writer)} == before
+    for refused in (lambda: reader.evict(there), reader.shrink):
+        with pytest.raises(ConfigurationError, match="CALRECORDS_CACHE_READ_ONLY"):
+            refused()
+    assert [file.path for file in reader.verify()] == [bad]
+    assert bad.exists()
+    reader.close()
+    assert [one.exists() for one in private] == [False, False]
+    assert reader.get(missing) is None
+
+
+READ_ONLY = """
+import io, os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_cache import DATA, FileCache, frame_of, writes
+from calrecords.frames import digest_stream
+
+digest = digest_stream(io.BytesIO(DATA))
+if os.geteuid() == 0:
+    os.seteuid(65534)
+cache = FileCache(Path(sys.argv[2]))
+path = cache.add(frame_of(digest.md5), writes(DATA))
+assert cache.is_read_only
+assert path.read_bytes() == DATA
+assert not path.is_relative_to(sys.argv[2]), path
+"""
+
+
+def test_a_folder_that_we_may_not_write_is_noticed():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        here = str(Path(__file__).parent)
+        command = [sys.executable, "-c", READ_ONLY, here, folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+        assert list(Path(folder).iterdir()) == []
+        Path(folder).chmod(0o755)
+
+
+def test_a_lock_lasts_as_long_as_its_block_and_leaves_nothing(tmp_path):
+    path = tmp_path / "cache" / "b.fits"
+    with only_one(path, 0.0):
+        assert is_locked(path)
+    assert not is_locked(path)
+    assert list((tmp_path / "cache").iterdir()) == []
