@@ -1,3 +1,4 @@
+import gzip
 import io
 
 import pytest
@@ -96,6 +97,7 @@ def test_discards_its_own_copies_only(tmp_path):
 def test_the_name_is_the_given_one_or_its_own(tmp_path):
     with (tmp_path / "a.fits").open("w+b") as file:
         assert filename_of(file, "x/b.fits") == "b.fits"
+        assert filename_of(file, tmp_path / "c.fits") == "c.fits"
         assert filename_of(file) == "a.fits"
     with pytest.raises(DataFileNotFoundError, match="no name"):
         filename_of(io.BytesIO(b"1"))
@@ -112,3 +114,18 @@ def test_a_file_that_was_replaced_is_not_taken_for_the_open_one(tmp_path):
         assert path_behind(file, "a.fits") is None
     assert path_behind(file, "a.fits") is None
     assert path_behind(io.BytesIO(b"1"), "a.fits") is None
+
+
+def test_what_was_written_to_an_open_file_is_on_disk_before_it_is_read_there(tmp_path):
+    with (tmp_path / "a.fits").open("w+b") as file:
+        file.write(b"written")
+        assert path_behind(file, "a.fits").read_bytes() == b"written"
+
+
+def test_a_file_that_unpacks_as_it_is_read_is_not_read_behind_its_back(tmp_path):
+    path = tmp_path / "a.fits"
+    path.write_bytes(gzip.compress(b"1"))
+    with gzip.open(path) as file, path.open() as text:
+        assert path_behind(file, "a.fits") is None
+        assert path_behind(text, "a.fits") is None
+        assert Spool(tmp_path / "spool").keep(file, "a.fits").read_bytes() == b"1"
