@@ -75,8 +75,8 @@ def _is_text(value: str) -> bool:
 def normalised(header: Mapping[str, HeaderValue], mapping: HeaderMapping) -> dict[str, HeaderValue]:
     """Return a header without blacklisted keywords, its null values made plain.
 
-    A null value becomes None where the archive wants a number, else an empty text. Names of
-    related frames lose directory and extension.
+    A null value becomes None where the archive wants a number, else an empty text; there any
+    text with "none" in it is null too. Names of related frames lose directory and extension.
     """
     numbers = {
         mapping.observation_id,
@@ -91,6 +91,8 @@ def normalised(header: Mapping[str, HeaderValue], mapping: HeaderMapping) -> dic
             continue
         if isinstance(value, str) and value in nulls:
             value = None if keyword in numbers else ""
+        elif isinstance(value, str) and keyword in numbers and "none" in value.lower():
+            value = None
         result[keyword] = value
     for keyword in mapping.related_frames:
         named = result.get(keyword)

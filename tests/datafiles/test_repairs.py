@@ -23,6 +23,16 @@ def test_a_null_is_none_where_a_number_is_wanted_and_else_an_empty_text():
     }
 
 
+def test_a_text_with_none_is_a_null_where_a_number_is_wanted():
+    header = {"REQNUM": "NONE", "TRACKNUM": " None ", "MOLUID": "00012", "OBJECT": "None"}
+    assert normalised(header, HeaderMapping()) == {
+        "REQNUM": None,
+        "TRACKNUM": None,
+        "MOLUID": "00012",
+        "OBJECT": "None",
+    }
+
+
 def test_related_frames_lose_folder_and_extension():
     header = {"L1IDBIAS": "/data/a.b.fits.fz", "L1IDDARK": "d", "L1IDFLAT": "N/A", "X": "x.fits"}
     assert normalised(header, HeaderMapping()) == {
