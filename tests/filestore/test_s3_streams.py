@@ -6,7 +6,13 @@ import os
 import pytest
 
 from calrecords.errors import ChecksumMismatchError, FileStoreUnavailableError
-from calrecords.filestore.s3_streams import Deadline, ObjectReader, VerifyingReader, rewindable
+from calrecords.filestore.s3_streams import (
+    Deadline,
+    ObjectReader,
+    VerifyingReader,
+    Window,
+    rewindable,
+)
 
 DATA = b"0123456789"
 
@@ -73,3 +79,36 @@ def test_a_download_is_a_stream_like_any_other():
         assert not reader.seekable()
         assert [reader.read(4), reader.read(), reader.read(1)] == [b"0123", b"456789", b""]
     assert body.closed
+
+
+def test_a_window_is_a_piece_of_a_file_that_can_be_read_twice():
+    source = io.BytesIO(b"before" + DATA + b"after")
+    window = Window(source, 6, len(DATA))
+    assert window.readable()
+    assert window.seekable()
+    for _ in range(2):
+        assert [window.read(4), window.tell(), window.read(), window.read(1), window.read(0)] == [
+            b"0123",
+            4,
+            b"456789",
+            b"",
+            b"",
+        ]
+        assert window.seek(0) == 0
+    assert (window.seek(8), window.read(100)) == (8, b"89")
+    for hostile in ((0, os.SEEK_END), (-1, os.SEEK_SET)):
+        with pytest.raises(io.UnsupportedOperation):
+            window.seek(*hostile)
+    window.close()
+    assert not source.closed
+
+
+def test_a_window_beyond_the_end_holds_what_there_is():
+    assert Window(io.BytesIO(DATA), 6, 100).read() == b"6789"
+    assert Window(io.BytesIO(DATA), 60, 100).read() == b""
+
+
+def test_a_deadline_is_over_when_its_time_is():
+    Deadline("a/b", 60).check()
+    with pytest.raises(FileStoreUnavailableError, match="storing a/b took longer than -1 s"):
+        Deadline("a/b", -1).check()

@@ -1,11 +1,14 @@
 """A loopback S3 server comes, keeps versions, and goes without a trace."""
 
+import base64
 import gc
+import hashlib
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 
 import pytest
 
@@ -91,3 +94,36 @@ def test_says_what_to_install_where_moto_is_absent():
     assert result.stdout == (
         "the loopback S3 server needs moto; install calrecords[dev] or moto[s3,server]\n"
     )
+
+
+def test_confirms_the_checksum_of_an_upload_as_amazons_does():
+    checksum = base64.b64encode(hashlib.sha256(b"one").digest()).decode()
+    with LoopbackS3() as s3:
+        client = s3.client()
+        answer = client.put_object(Bucket=s3.bucket, Key="a", Body=b"one", ChecksumSHA256=checksum)
+        assert answer["ChecksumSHA256"] == checksum
+        head = client.head_object(Bucket=s3.bucket, Key="a", ChecksumMode="ENABLED")
+        assert head["ChecksumSHA256"] == checksum
+
+
+def test_an_unfinished_upload_is_as_old_as_the_server_at_most():
+    began = datetime.now(UTC).replace(microsecond=0)
+    with LoopbackS3() as s3:
+        client = s3.client()
+        left = client.create_multipart_upload(Bucket=s3.bucket, Key="a")["UploadId"]
+        (upload,) = client.list_multipart_uploads(Bucket=s3.bucket)["Uploads"]
+        assert upload["UploadId"] == left
+        assert began <= upload["Initiated"] <= datetime.now(UTC)
+
+
+def test_an_object_in_parts_has_a_version_id_that_the_archive_takes():
+    with LoopbackS3() as s3:
+        client = s3.client()
+        named = {"Bucket": s3.bucket, "Key": "a"}
+        named["UploadId"] = client.create_multipart_upload(**named)["UploadId"]
+        part = client.upload_part(Body=b"x", PartNumber=1, **named)
+        answer = client.complete_multipart_upload(
+            MultipartUpload={"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}, **named
+        )
+        assert len(answer["VersionId"]) == 32
+        assert [version.data for version in s3.versions("a")] == [b"x"]
