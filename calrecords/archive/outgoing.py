@@ -10,12 +10,14 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from calrecords.archive.models import LARGEST_ID
 from calrecords.errors import ArchiveRefusedError
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_NUL = r"\u0000"
 _LONGEST_KEY = 32
 _LONGEST_EXTENSION = 20
 _LONGEST_BASENAME = 1000
@@ -93,14 +95,18 @@ def encoded_record(
 
 
 def _encoded(basename: str, data: Mapping[str, Any]) -> bytes:
-    for place, fault in _faults(data, ""):
-        msg = f"{basename}: {place} holds {fault}, which the archive cannot take; nothing was sent"
-        raise ArchiveRefusedError(msg)
-    try:
-        return json.dumps(data, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError):
+    text = None
+    with suppress(TypeError, ValueError, RecursionError):
+        text = json.dumps(data, allow_nan=False)
+    if text is None or _NUL in text:
+        with suppress(RecursionError):
+            for place, fault in _faults(data, ""):
+                msg = f"{basename}: {place} holds {fault}, which the archive cannot take"
+                raise ArchiveRefusedError(f"{msg}; nothing was sent")
+    if text is None:
         msg = f"{basename}: the record holds a value that is not JSON; nothing was sent"
-        raise ArchiveRefusedError(msg) from None
+        raise ArchiveRefusedError(msg)
+    return text.encode()
 
 
 def _faults(value: object, place: str) -> Iterator[tuple[str, str]]:

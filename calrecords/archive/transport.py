@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urljoin
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -25,6 +26,7 @@ from calrecords.errors import ArchiveRefusedError, ArchiveUnavailableError
 from calrecords.forking import start_anew_after_fork
 
 MOST_REDIRECTS = 5
+_ALWAYS = {"User-Agent": "calrecords", "Connection": "keep-alive"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _inherited: list[requests.Session] = []
@@ -71,6 +73,7 @@ class Transport:
         self._read_timeout_s = read_timeout_s
         self._total_timeout_s = total_timeout_s
         self._max_answer_bytes = max_answer_bytes
+        self._settings: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._owned = session is None
         self._session = _new_session() if session is None else session
         start_anew_after_fork(self)
@@ -150,14 +153,10 @@ class Transport:
     ) -> Iterator[OpenFile]:
         call = f"{method} {without_secrets(url)}"
         deadline = Deadline(self._total_timeout_s, self._read_timeout_s)
-        request = requests.Request(
-            method,
-            url,
-            headers={**_headers(auth, body), **(headers or {})},
-            params=params,
-            data=body,
-            auth=auth,
-        )
+        sent = _headers(auth, body)
+        if headers:
+            sent.update(headers)
+        request = requests.Request(method, url, headers=sent, params=params, data=body, auth=auth)
         response = guarded(lambda: self._follow(request, call, deadline), call, deadline)
         try:
             yield OpenFile(response, call, deadline)
@@ -200,9 +199,9 @@ class Transport:
         return hop
 
     def _send(self, request: requests.Request, deadline: Deadline) -> requests.Response:
-        prepared = self._session.prepare_request(request)
+        prepared = _prepared(request) if self._owned else self._session.prepare_request(request)
         url = prepared.url or ""
-        settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        settings = self._settings_for(url)
         timeouts = (deadline.allow(self._connect_timeout_s), deadline.allow())
         # the session's own send would keep cookies, and read the whole body of a redirect
         adapter = self._session.get_adapter(url)
@@ -216,6 +215,18 @@ class Transport:
                 proxies=dict(settings["proxies"] or {}),
             )
 
+    def _settings_for(self, url: str) -> Mapping[str, Any]:
+        """Return the proxies and certificates of the environment, read once for each server.
+
+        To look through the environment takes longer than all else that is done for a request.
+        """
+        key = urlsplit(url)[:2]
+        settings = self._settings.get(key)
+        if settings is None or not self._owned:
+            settings = self._session.merge_environment_settings(url, {}, True, None, None)
+            self._settings[key] = settings
+        return settings
+
     def _read_capped(self, file: OpenFile) -> bytes:
         parts: list[bytes] = []
         size = 0
@@ -228,6 +239,18 @@ class Transport:
         return b"".join(parts)
 
 
+def _prepared(request: requests.Request) -> requests.PreparedRequest:
+    """Return a request as a session without cookies, parameters and hooks would prepare it."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_method(request.method)
+    prepared.prepare_url(request.url, request.params)
+    prepared.prepare_headers({**_ALWAYS, **request.headers})
+    if request.data:
+        prepared.prepare_body(request.data, None)
+    request.auth(prepared)
+    return prepared
+
+
 def _headers(auth: AuthBase, body: bytes | None) -> dict[str, str]:
     headers = {"Accept-Encoding": "identity"}
     headers["Accept"] = "*/*" if isinstance(auth, NoAuth) else "application/json"
@@ -238,7 +261,6 @@ def _headers(auth: AuthBase, body: bytes | None) -> dict[str, str]:
 
 def _new_session() -> requests.Session:
     session = requests.Session()
-    session.headers["User-Agent"] = "calrecords"
     for scheme in ("http://", "https://"):
         session.mount(scheme, DeadlineAdapter())
     return session

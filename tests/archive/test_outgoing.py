@@ -60,3 +60,10 @@ def test_refuses_a_version_that_the_archive_cannot_hold(record, change, said):
 def test_a_backslash_is_no_nul(record):
     record["headers"] = {"A": "\\u0000", "É": "é"}
     assert json.loads(encoded_record(record, **VERSION))["headers"] == record["headers"]
+
+
+def test_a_record_that_holds_itself_is_no_json(record):
+    record["headers"]["SELF"] = record["headers"]
+    with pytest.raises(ArchiveRefusedError, match="not JSON") as caught:
+        encoded_record(record, **VERSION)
+    assert caught.value.__context__ is None

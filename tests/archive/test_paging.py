@@ -47,12 +47,12 @@ def ids(frames):
     return [frame.frame_id for frame in frames]
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3, 9, 10, 11, 19, 20, 21, 40])
 @pytest.mark.parametrize("page_size", [1, 2, 3, 10, 1000])
 @pytest.mark.parametrize("cap", [1, 4, 1000])
-def test_every_frame_is_given_once_whatever_a_page_holds(listing, client, number, page_size, cap):
-    listing(range(number), cap=cap)
-    assert ids(client.search(page_size=page_size)) == list(range(number))
+def test_every_frame_is_given_once_whatever_a_page_holds(listing, client, page_size, cap):
+    for number in (0, 1, 2, 3, 9, 10, 11, 20, 21):
+        listing(range(number), cap=cap)
+        assert ids(client.search(page_size=page_size)) == list(range(number))
 
 
 def test_neither_the_count_nor_the_next_page_is_believed(server, client, replies, frame_row):

@@ -91,56 +91,54 @@ def test_an_unknown_word_is_refused_with_the_known_ones(empty, client, word):
     assert empty.seen == []
 
 
-@pytest.mark.parametrize("word", sorted(FILTERS))
 @pytest.mark.parametrize("value", ["", "  ", None])
-def test_an_empty_value_is_refused_for_it_would_find_everything(empty, client, word, value):
-    with pytest.raises(ArchiveRefusedError, match="empty value") as caught:
-        client.search(**{word: value})
-    assert word in str(caught.value)
+def test_an_empty_value_is_refused_for_it_would_find_everything(empty, client, value):
+    for word in FILTERS:
+        with pytest.raises(ArchiveRefusedError, match=rf"^{word}=.* empty value"):
+            client.search(**{word: value})
     assert empty.seen == []
 
 
-@pytest.mark.parametrize(
-    ("word", "value"),
-    [
-        ("start", "yesterday"),
-        ("start", datetime(2026, 1, 1)),  # noqa: DTZ001 - a naive time is what is refused
-        ("end", "2026-13-01"),
-        ("dayobs", "2026-1-1"),
-        ("dayobs", datetime(2026, 1, 1, tzinfo=UTC)),
-        ("basename", " bias"),
-        ("basename", "a\0"),
-        ("basename", "x" * 1001),
-        ("basename", 5),
-        ("object", b"M31"),
-        ("has_object", "yes"),
-        ("public", 1),
-        ("min_exposure_time", math.nan),
-        ("min_exposure_time", math.inf),
-        ("min_exposure_time", -1),
-        ("min_exposure_time", "5"),
-        ("min_exposure_time", True),
-        ("obstype", ["BIAS"]),
-        ("obstypes", "BIAS"),
-        ("obstypes", []),
-        ("obstypes", ["BIAS", ""]),
-        ("obstypes", [None]),
-        ("exclude_obstypes", 5),
-        ("exclude_calibrations", "true"),
-        ("reduction_level", "91"),
-        ("reduction_level", True),
-        ("reduction_level", 91.0),
-        ("observation_id", -1),
-        ("request_id", 2**63),
-        ("covers", "junk"),
-        ("intersects", {"type": "Point"}),
-    ],
+WRONG = (
+    ("start", "yesterday"),
+    ("start", datetime(2026, 1, 1)),  # noqa: DTZ001 - a naive time is what is refused
+    ("end", "2026-13-01"),
+    ("dayobs", "2026-1-1"),
+    ("dayobs", datetime(2026, 1, 1, tzinfo=UTC)),
+    ("basename", " bias"),
+    ("basename", "a\0"),
+    ("basename", "x" * 1001),
+    ("basename", 5),
+    ("object", b"M31"),
+    ("has_object", "yes"),
+    ("public", 1),
+    ("min_exposure_time", math.nan),
+    ("min_exposure_time", math.inf),
+    ("min_exposure_time", -1),
+    ("min_exposure_time", "5"),
+    ("min_exposure_time", True),
+    ("obstype", ["BIAS"]),
+    ("obstypes", "BIAS"),
+    ("obstypes", []),
+    ("obstypes", ["BIAS", ""]),
+    ("obstypes", [None]),
+    ("exclude_obstypes", 5),
+    ("exclude_calibrations", "true"),
+    ("reduction_level", "91"),
+    ("reduction_level", True),
+    ("reduction_level", 91.0),
+    ("observation_id", -1),
+    ("request_id", 2**63),
+    ("covers", "junk"),
+    ("intersects", {"type": "Point"}),
 )
-def test_a_value_that_the_archive_would_misread_is_refused(empty, client, word, value):
-    with pytest.raises(ArchiveRefusedError, match="not asked") as caught:
-        client.search(**{word: value})
-    assert word in str(caught.value)
-    assert caught.value.__context__ is None
+
+
+def test_a_value_that_the_archive_would_misread_is_refused(empty, client):
+    for word, value in WRONG:
+        with pytest.raises(ArchiveRefusedError, match=rf"^{word}=.* not asked") as caught:
+            client.search(**{word: value})
+        assert caught.value.__context__ is None
     assert empty.seen == []
 
 
@@ -239,10 +237,9 @@ def test_a_frame_that_was_asked_for_is_given(answered, client, word):
     assert [frame.frame_id for frame in client.search(**{word: right})] == [5]
 
 
-@pytest.mark.parametrize("word", set(MISMATCHES) - {"basename_contains", "exclude_obstypes"})
-def test_a_frame_that_lacks_the_field_was_not_asked_for(server, client, replies, page, word):
-    bare = {"id": 5, "basename": "x", "version_set": []}
-    server.will(replies.json(200, page(bare)), replies.json(200, page()))
-    _, right = MISMATCHES[word]
-    with pytest.raises(ArchiveRefusedError, match="does not filter"):
-        list(client.search(**{word: right}))
+def test_a_frame_that_lacks_the_field_was_not_asked_for(server, client, replies, page):
+    server.will(replies.json(200, page({"id": 5, "basename": "x", "version_set": []})))
+    for word in MISMATCHES.keys() - {"basename_contains", "exclude_obstypes"}:
+        _, right = MISMATCHES[word]
+        with pytest.raises(ArchiveRefusedError, match=f"asked for {word}="):
+            list(client.search(**{word: right}))

@@ -14,6 +14,7 @@ from calrecords.errors import (
     ConfigurationError,
     FrameNotFoundError,
 )
+from calrecords.testing import ScienceArchive
 
 
 @pytest.fixture
@@ -340,6 +341,49 @@ def test_one_connection_serves_many_requests(server, client, replies):
     for _ in range(5):
         client.health()
     assert len(server._threads) == 2, "one that listens, one for the connection"
+
+
+def test_one_connection_serves_a_hundred_look_ups_and_a_registration(make_client, record):
+    with ScienceArchive() as archive:
+        client = make_client(archive.root, archive.token)
+        frame = client.create_frame(record, version_key="k", md5="a" * 32, extension=".fits")
+        assert {client.frame(frame.frame_id) for _ in range(100)} == {frame}
+        assert (archive.count(), archive.connections) == (101, 1)
+
+
+def test_a_request_is_sent_with_these_headers_and_no_others(
+    server, make_client, replies, frame_row, version_row, page, record, token
+):
+    md5 = "a" * 32
+    row = frame_row(5, versions=[version_row(md5)])
+    server.will(replies.json(201, row), replies.json(200, page(row)))
+    client = make_client(server.root)
+    client.create_frame(record, version_key="key-1", md5=md5, extension=".fits")
+    client.find("bias-a")
+    host = {"host": server.root.split("/")[2], "connection": "keep-alive"}
+    usual = {
+        **host,
+        "user-agent": "calrecords",
+        "accept-encoding": "identity",
+        "accept": "application/json",
+        "authorization": f"Token {token}",
+    }
+    posted = {"content-type": "application/json", "content-length": str(len(server.seen[0].body))}
+    assert [s.headers for s in server.seen] == [usual | posted, usual]
+
+
+def test_the_environment_is_read_once_for_each_server(
+    server, make_server, make_client, replies, monkeypatch
+):
+    proxy = make_server(replies.json(200, "ok"))
+    server.will(replies.json(200, "ok"))
+    monkeypatch.setenv("no_proxy", "")
+    early = make_client(server.root)
+    early.health()
+    monkeypatch.setenv("http_proxy", proxy.root)
+    early.health()
+    make_client(server.root).health()
+    assert (len(server.seen), len(proxy.seen)) == (2, 1)
 
 
 def test_a_session_that_was_handed_in_is_used_and_left_open(server, make_client, replies, token):
