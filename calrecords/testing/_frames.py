@@ -138,6 +138,8 @@ class FrameStore:
         try:
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+            if not durable:
+                self._db.execute("PRAGMA journal_mode = MEMORY")
             self._db.executescript(_SCHEMA)
             for name, compare in (("covers", covers), ("intersects", intersects)):
                 self._db.create_function(f"area_{name}", 2, compare, deterministic=True)

@@ -146,11 +146,18 @@ def _not_null(name: str, value: Any, check: Callable[[Any], Any]) -> Any:
 
 def _holds_null(value: Any) -> bool:
     """Say whether a NUL character, which PostgreSQL cannot store, is anywhere in a document."""
-    if isinstance(value, dict):
-        return any(_holds_null(part) for item in value.items() for part in item)
-    if isinstance(value, list):
-        return any(_holds_null(part) for part in value)
-    return isinstance(value, str) and "\0" in value
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                return True
+        elif isinstance(item, dict):
+            pending += item.keys()
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+    return False
 
 
 def _text(value: Any, *, longest: int | None = None, blank: bool = False) -> str:
