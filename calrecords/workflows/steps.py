@@ -118,7 +118,7 @@ class Steps:
                 raise
         self._is_ours = self._stored.is_new
         self._reached(IngestStep.PUT)
-        self._claim.note(IngestionState.STORED, version_key=self._stored.version_key)
+        self._claim.advance(IngestionState.STORED, version_key=self._stored.version_key)
         self._reached(IngestStep.STORED)
 
     def _copy_to_store(self) -> StoredFile:
