@@ -153,10 +153,11 @@ class Ingester:
         """Remove what the spool keeps of a file object, once no ingestion needs it."""
         if self._spool is None or not self._spool.holds(path):
             return
+        basename = split_filename(Path(path).name)[0]
         with _noting():
-            basename = split_filename(Path(path).name)[0]
-            if all(entry.path != str(path) for entry in self._journal.unfinished(basename)):
-                self._spool.discard(path)
+            self._spool.discard_unused(
+                path, lambda: {entry.path for entry in self._journal.unfinished(basename)}
+            )
 
     def _resume(self, ingestion: Ingestion) -> IngestResult:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -129,11 +129,9 @@ class Intake:
         if there is not None:
             yield there
             return
-        kept = self._spool.keep(fileobj, name)
-        try:
+        with ExitStack() as done, self._spool.keep(fileobj, name) as kept:
+            done.callback(self._ingester.let_go, kept)
             yield kept
-        finally:
-            self._ingester.let_go(kept)
 
     def ingest_many(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import uuid
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +18,10 @@ _OPEN_FILES = (io.BufferedReader, io.BufferedRandom, io.FileIO)
 
 
 class Spool:
-    """A folder for the bytes of file objects, each under its checksum and its file name.
+    """A folder for the bytes of file objects, each copy in a folder of its own.
+
+    Whoever uses a copy holds a lock (flock) on it, which the kernel drops should it die. A copy
+    that nobody holds, and that no unfinished ingestion names, is not needed.
 
     Parameters
     ----------
@@ -28,8 +33,11 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
 
-    def keep(self, fileobj: BinaryIO, filename: str) -> Path:
-        """Return a durable copy of a file object; the same bytes are kept once.
+    @contextmanager
+    def keep(self, fileobj: BinaryIO, filename: str) -> Iterator[Path]:
+        """Yield a durable copy of a file object, which nobody discards meanwhile.
+
+        It stays afterwards; `discard_unused` removes it.
 
         Parameters
         ----------
@@ -48,38 +56,57 @@ class Spool:
         if filename in {"", ".", ".."} or "\0" in filename or Path(filename).name != filename:
             msg = f"{filename!r} is no file name; name the file object without a folder"
             raise DataFileNotFoundError(msg)
-        part = self._folder / f"{uuid.uuid4().hex}.part"
+        with ExitStack() as held:
+            try:
+                path = self._copied(fileobj, filename, held)
+            except OSError as error:
+                if isinstance(error, CalRecordsError):
+                    raise
+                msg = f"cannot keep {filename} in {self._folder} (CALRECORDS_SPOOL_DIR): {error}"
+                raise ConfigurationError(msg) from error
+            yield path
+
+    def _copied(self, fileobj: BinaryIO, filename: str, held: ExitStack) -> Path:
+        token = uuid.uuid4().hex
+        part = self._folder / f"{token}.part"
+        self._folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with part.open("xb") as copy:
-                sha256 = _copy(fileobj, copy)
-            path = self._folder / sha256 / filename
-            path.parent.mkdir(exist_ok=True)
-            part.replace(path)
-            for folder in (path.parent, self._folder):
-                _sync(folder)
-        except CalRecordsError:
-            raise
-        except OSError as error:
-            msg = f"cannot keep {filename} in {self._folder} (CALRECORDS_SPOOL_DIR): {error}"
-            raise ConfigurationError(msg) from error
+            copy = held.enter_context(part.open("xb"))
+            fcntl.flock(copy, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path = self._folder / f"{_copy(fileobj, copy)}.{token}" / filename
+            path.parent.mkdir()
+            _move(part, path)
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+        for folder in (path.parent, self._folder):
+            _sync(folder)
         return path
 
     def holds(self, path: str | Path) -> bool:
         """Return whether a path is that of a copy that was kept here."""
         return Path(path).parent.parent == self._folder
 
-    def discard(self, path: str | Path) -> None:
-        """Remove a copy that is not needed any more; other files are left alone."""
+    def discard_unused(self, path: str | Path, in_use: Callable[[], Collection[str]]) -> None:
+        """Remove a copy, and others of the same bytes and name, where nobody needs them.
+
+        Parameters
+        ----------
+        path : str or Path
+            The copy; other files are left alone.
+        in_use : callable
+            Returns the paths that are needed later.
+        """
         path = Path(path)
         if not self.holds(path):
             return
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-            path.parent.rmdir()
+        for folder in self._folder.glob(f"{path.parent.name.partition('.')[0]}.*"):
+            copy = folder / path.name
+            with suppress(OSError), copy.open("r+b") as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if str(copy) not in in_use():
+                    copy.unlink()
+                    folder.rmdir()
 
 
 def filename_of(fileobj: BinaryIO, filename: str | os.PathLike[str] | None = None) -> str:
@@ -132,6 +159,14 @@ def _copy(fileobj: BinaryIO, copy: BinaryIO) -> str:
     copy.flush()
     os.fsync(copy.fileno())
     return digest.sha256
+
+
+def _move(part: Path, path: Path) -> None:
+    try:
+        part.replace(path)
+    except OSError:
+        path.parent.rmdir()
+        raise
 
 
 def _sync(folder: Path) -> None:

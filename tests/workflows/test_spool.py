@@ -1,5 +1,7 @@
 import gzip
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +13,10 @@ from calrecords.errors import (
 )
 from calrecords.workflows.results import IngestStep
 from calrecords.workflows.spool import Spool, filename_of, path_behind
+
+
+def one():
+    return io.BytesIO(b"1")
 
 
 @pytest.fixture
@@ -67,31 +73,79 @@ def test_a_refused_file_object_leaves_nothing(world, spool):
 
 @pytest.mark.parametrize("name", ["", "..", ".", "a/b.fits", "/etc/passwd", "a\0.fits"])
 def test_a_name_that_leaves_the_spool_is_refused(tmp_path, name):
-    with pytest.raises(DataFileNotFoundError, match="no file name"):
-        Spool(tmp_path / "spool").keep(io.BytesIO(b"1"), name)
+    spool = Spool(tmp_path / "spool")
+    with pytest.raises(DataFileNotFoundError, match="no file name"), spool.keep(one(), name):
+        pass
     assert not (tmp_path / "spool").exists()
 
 
 @pytest.mark.parametrize("thing", [io.StringIO("text"), object(), 3])
 def test_what_is_no_binary_file_is_refused_clearly(tmp_path, thing):
-    with pytest.raises(DataFileNotFoundError, match="'rb'"):
-        Spool(tmp_path / "spool").keep(thing, "a.fits")
+    spool = Spool(tmp_path / "spool")
+    with pytest.raises(DataFileNotFoundError, match="'rb'"), spool.keep(thing, "a.fits"):
+        pass
     assert kept(tmp_path) == []
 
 
 def test_a_spool_that_cannot_be_written_names_its_setting(tmp_path):
     (tmp_path / "spool").write_text("a file")
-    with pytest.raises(ConfigurationError, match="CALRECORDS_SPOOL_DIR"):
-        Spool(tmp_path / "spool").keep(io.BytesIO(b"1"), "a.fits")
-
-
-def test_discards_its_own_copies_only(tmp_path):
     spool = Spool(tmp_path / "spool")
-    mine, other = spool.keep(io.BytesIO(b"1"), "a.fits"), tmp_path / "b.fits"
+    refused = pytest.raises(ConfigurationError, match="CALRECORDS_SPOOL_DIR")
+    with refused, spool.keep(one(), "a.fits"):
+        pass
+
+
+def test_a_name_too_long_for_the_spool_leaves_nothing(tmp_path):
+    spool = Spool(tmp_path / "spool")
+    with pytest.raises(ConfigurationError, match="too long"), spool.keep(one(), "a" * 300):
+        pass
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_discards_what_nobody_uses_and_no_other_file(tmp_path):
+    spool, other = Spool(tmp_path / "spool"), tmp_path / "b.fits"
     other.write_bytes(b"2")
-    for path in (mine, other, tmp_path / "spool" / "c.fits"):
-        spool.discard(path)
-    assert kept(tmp_path) == ["b.fits"]
+    with spool.keep(one(), "a.fits") as left:
+        pass
+    with spool.keep(io.BytesIO(b"2"), "a.fits") as of_others:
+        pass
+    with spool.keep(one(), "a.fits") as mine:
+        for path in (other, tmp_path / "spool" / "c.fits"):
+            spool.discard_unused(path, list)
+        spool.discard_unused(mine, lambda: [str(left)])
+        assert {mine, left, of_others} == set((tmp_path / "spool").rglob("*.fits"))
+    spool.discard_unused(mine, list)
+    assert set((tmp_path / "spool").iterdir()) == {of_others.parent}
+    assert kept(tmp_path) == ["a.fits", "b.fits"]
+
+
+def test_same_bytes_at_once_end_as_one_frame_and_nothing_stays(world, make_frame, spool):
+    path = make_frame()
+    content, together = path.read_bytes(), threading.Barrier(6)
+
+    with world.connect() as cal, ThreadPoolExecutor(6) as pool:
+
+        def ingest(_number):
+            together.wait()
+            return cal.ingest(io.BytesIO(content), filename=path.name, is_master=True).outcome
+
+        outcomes = list(pool.map(ingest, range(6)))
+    assert sorted(outcomes) == [IngestOutcome.ALREADY_THERE] * 5 + [IngestOutcome.INGESTED]
+    assert kept(spool) == []
+
+
+def test_a_copy_whose_process_died_goes_with_the_next_of_the_same_bytes(world, make_frame, spool):
+    path = make_frame()
+
+    def die(step):
+        if step is IngestStep.INTENDED:
+            raise KeyboardInterrupt
+
+    with world.connect(on_step=die) as cal, pytest.raises(KeyboardInterrupt):
+        cal.ingest(io.BytesIO(path.read_bytes()), filename=path.name, is_master=True)
+    with world.connect() as cal:
+        cal.ingest(io.BytesIO(path.read_bytes()), filename=path.name, is_master=True)
+    assert kept(spool) == []
 
 
 def test_the_name_is_the_given_one_or_its_own(tmp_path):
@@ -128,4 +182,5 @@ def test_a_file_that_unpacks_as_it_is_read_is_not_read_behind_its_back(tmp_path)
     with gzip.open(path) as file, path.open() as text:
         assert path_behind(file, "a.fits") is None
         assert path_behind(text, "a.fits") is None
-        assert Spool(tmp_path / "spool").keep(file, "a.fits").read_bytes() == b"1"
+        with Spool(tmp_path / "spool").keep(file, "a.fits") as copy:
+            assert copy.read_bytes() == b"1"
