@@ -19,6 +19,7 @@ def make_s3_client(
     signature_version: str = "s3v4",
     connect_timeout_s: float = 10.0,
     read_timeout_s: float = 60.0,
+    answer_timeout_s: float = 300.0,
     max_attempts: int = 4,
     access_key: str | None = None,
     secret_key: str | None = None,
@@ -41,6 +42,8 @@ def make_s3_client(
         How requests are signed.
     connect_timeout_s, read_timeout_s : float, optional
         Seconds to wait for a connection, and for each piece of an answer.
+    answer_timeout_s : float, optional
+        Seconds for the whole of an answer that is no file; S3 may take minutes to join parts.
     max_attempts : int, optional
         Attempts in all, the first included.
     access_key, secret_key : str, optional
@@ -59,6 +62,7 @@ def make_s3_client(
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
+    from calrecords.filestore.s3_deadlines import watch_answers
     from calrecords.filestore.s3_signing import sign_named_payloads
 
     s3: Any = {"addressing_style": addressing_style}
@@ -91,6 +95,7 @@ def make_s3_client(
         )
         raise ConfigurationError(msg) from error
     sign_named_payloads(client)
+    watch_answers(client, answer_timeout_s)
     client.meta.events.register_last("before-call.s3", _send_small_bodies_at_once)
     return client
 
