@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from calrecords.archive import ArchiveClient
+from calrecords.compat.ocs_ingester._given import checked_metadata, keywords
 from calrecords.datafiles import DataFile, DataFileFactory, HeaderMapping
 from calrecords.errors import ConfigurationError
 from calrecords.forking import start_anew_after_fork
@@ -90,13 +91,16 @@ class Connection:
         ------
         DataFileError
             If the file cannot be used.
+        ConfigurationError
+            If an argument is not what it must be.
         """
         changes: dict[str, Any] = {}
         if required is not None:
-            changes["required"] = tuple(required)
+            changes["required"] = keywords(required, "required_headers")
         if blacklist is not None:
-            changes["blacklist"] = tuple(blacklist)
-        return self.factory.open(path, mapping=replace(self.mapping, **changes), metadata=metadata)
+            changes["blacklist"] = keywords(blacklist, "blacklist_headers")
+        mapping = replace(self.mapping, **changes)
+        return self.factory.open(path, mapping=mapping, metadata=checked_metadata(metadata))
 
 
 class Connections:

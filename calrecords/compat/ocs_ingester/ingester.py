@@ -1,57 +1,78 @@
 """The five functions of `ocs_ingester.ingester` 3.2.0, with calrecords behind them.
 
 Names, arguments, and the keys and values of answers are the originals'. What follows differs
-on purpose:
+on purpose. Of what is kept, and when a frame is there:
 
 - A frame is also recorded in the records database, and a call that was interrupted anywhere is
   completed by calling again, or by ``calrecords resume``: nothing is in the archive without
-  its frame ID here.
+  its frame ID here. A database belongs to one archive; where CALRECORDS_DB_URL names one, a
+  call with another `api_root` is refused.
 - The archive's ``/versions/?md5=`` is not believed where it does not filter, so that a frame is
   not said to exist because others do. A frame that is there raises NonFatalDoNotRetryError, as
   before, and the message names its frame ID.
-- What the archive would refuse (its list of observation types, lengths, extensions) is refused
-  before anything is stored. `upload_file_to_file_store` asks the archive for that, if one is
-  named.
+- `upload_file_to_file_store` leaves an intent in the journal. What `ingest_archive_record` does
+  not register after it, ``calrecords resume`` does, and so does whoever next stores other bytes
+  under this basename; with the record of the file itself, not one that was edited.
 - `ingest_archive_record` of a version that the archive has under this name returns the answer
-  again, where the original fails.
+  again, where the original fails; under another name it raises NonFatalDoNotRetryError, as the
+  call that does it all, where the original raises DoNotRetryError.
+
+Of what is taken, and in which words:
+
+- What the archive would refuse (its list of observation types, lengths, extensions) is refused
+  before anything is stored, and most of it by the validation. `upload_file_to_file_store` asks
+  the archive for its list, if one is named.
+- A damaged or half-written file is refused, where the original ingests it, and so is one that
+  is not what its extension says. Metadata do not stand in for a FITS header that is broken.
+- A file may have any name that ends in a known extension: ``a.b.fits`` is the basename ``a.b``,
+  and the related frame ``a.b``, too. Letters, digits and ``._+-`` make a name, nothing else.
+- A field has one type and form: the night is text as YYYYMMDD, the exposure time a float.
+- Metadata are mended as a FITS header is, also those of a document: null values are plain, and
+  names of related frames lose their extension; the archive would take the name with it for
+  another frame. Numbers of numpy and times may be among them, lists and dictionaries not. The
+  caller's dictionary stays as it is.
+
+Of settings and surroundings:
+
 - Settings are read at each call, not when the module is imported. Without API_ROOT there is no
   archive, where the original has http://127.0.0.1:8000/ and a token of its own; FILESTORE_TYPE
   is ``local`` by default, where the original throws files away.
-- Names of related frames lose their extension in metadata, too, as they do in a FITS header; the
-  archive would take the name with it for another frame.
-- A file may have any name that ends in a known extension: ``a.b.fits`` is the basename ``a.b``.
-- A damaged or half-written file is refused, where the original ingests it.
+- Every failure is one of the four exceptions, where the original lets a lost connection, a
+  value that is not JSON, or a file that cannot be written escape as whatever they are.
 - Every request has a deadline, connections are kept, and a transient failure is tried again
   before BackoffRetryError is raised.
 - The archive's thumbnail interface is not spoken: ``is_thumbnail=True`` is refused. A ``.jpg``
   with metadata is ingested as a frame.
-- No metrics are sent.
+- No metrics are sent, and there are no `ocs_ingester.archive` and `ocs_ingester.settings`; for
+  the command ``ocs_ingest_frame`` there is ``calrecords ingest``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from os import PathLike
 from typing import Any, BinaryIO
 
-from calrecords.archive import ArchiveFrame, ArchiveVersion
+from calrecords.archive import ArchiveFrame
+from calrecords.compat.ocs_ingester._answers import (
+    already_there,
+    answer_of,
+    no_thumbnails,
+    record_of,
+    told_of,
+    version_of,
+)
 from calrecords.compat.ocs_ingester._connections import (
     Connection,
     Connections,
     StoredError,
     ending_when_stored,
 )
-from calrecords.datafiles import DataFile, check_archivable
-from calrecords.errors import (
-    ConfigurationError,
-    FileStoreUnavailableError,
-    RecordNotFoundError,
-    StoredFileNotFoundError,
-    UnsupportedFileTypeError,
-    VersionExistsError,
-)
-from calrecords.frames import digest_stream
+from calrecords.compat.ocs_ingester._given import demand_version_and_record, md5_of
+from calrecords.datafiles import DataFile
+from calrecords.errors import FileStoreUnavailableError, RecordNotFoundError, VersionExistsError
 from calrecords.vocabulary import split_filename
-from calrecords.workflows.results import IngestOutcome, IngestResult
+from calrecords.workflows.results import IngestOutcome
 
 _UPLOADS = 10
 """How many older versions of a frame may have to be finished before a new one is stored."""
@@ -68,6 +89,9 @@ def frame_exists(
     fileobj: BinaryIO, api_root: str | None = None, auth_token: str | None = None
 ) -> bool:
     """Return whether the archive has a file with these bytes.
+
+    Where it has, and an ingestion of this file was interrupted before it was recorded, that is
+    completed first.
 
     Parameters
     ----------
@@ -86,8 +110,7 @@ def frame_exists(
         If it refuses to tell.
     """
     connection = _connections.get(api_root, auth_token)
-    fileobj.seek(0)
-    md5 = digest_stream(fileobj).md5
+    md5 = md5_of(fileobj)
     name = getattr(fileobj, "name", None)
     if isinstance(name, str):
         basename = split_filename(name)[0]
@@ -95,13 +118,14 @@ def frame_exists(
             return True
         frame = connection.archive.find(basename)
         if frame is not None and frame.version_with(md5) is not None:
+            connection.cal.resume(basename=basename)
             return True
     return connection.archive.has_version(md5) is True
 
 
 def validate_fits_and_create_archive_record(
     fileobj: BinaryIO,
-    path: str | None = None,
+    path: str | PathLike[str] | None = None,
     file_metadata: dict[str, Any] | None = None,
     required_headers: Collection[str] | None = None,
     blacklist_headers: Collection[str] | None = None,
@@ -112,7 +136,7 @@ def validate_fits_and_create_archive_record(
     ----------
     fileobj : binary file
         Read from its start.
-    path : str, optional
+    path : str or path, optional
         Name of the file; by default that of `fileobj`.
     file_metadata : dict, optional
         Header values by keyword, which go before those in the file.
@@ -129,16 +153,20 @@ def validate_fits_and_create_archive_record(
     connection = _connections.get()
     with connection.cal.on_disk(fileobj, path) as place:
         data_file = connection.open_file(place, file_metadata, required_headers, blacklist_headers)
-        return _record(data_file)
+        return record_of(data_file)
 
 
 def upload_file_to_file_store(
-    fileobj: BinaryIO, path: str | None = None, file_metadata: dict[str, Any] | None = None
+    fileobj: BinaryIO,
+    path: str | PathLike[str] | None = None,
+    file_metadata: dict[str, Any] | None = None,
 ) -> dict[str, str]:
     """Put a file into the file store, and return its version: key, md5 and extension.
 
     The intent is in the journal: should `ingest_archive_record` never be called,
-    ``calrecords resume`` registers the file. A file that the archive has is not stored again.
+    ``calrecords resume`` registers the file, with the record of the file itself, and so does
+    whoever next stores other bytes under this basename. A file that the archive has is not
+    stored again.
 
     Parameters
     ----------
@@ -191,24 +219,20 @@ def ingest_archive_record(
     DoNotRetryError
         If the archive refuses the record.
     """
+    demand_version_and_record(version, record)
     connection = _connections.get(api_root, auth_token)
-    frame = connection.archive.create_frame(
-        {name: value for name, value in record.items() if name != "version_set"},
-        version_key=version["key"],
-        md5=version["md5"],
-        extension=version["extension"],
-    )
+    frame = _registered(connection, version, record)
     connection.cal.resume(basename=frame.basename)
     if not _is_recorded(connection, frame.basename, version["md5"]):
         connection.cal.adopt(frame.frame_id)
     record["version_set"] = [version]
-    record.update(_told(frame, version["md5"]))
+    record.update(told_of(frame, version["md5"]))
     return record
 
 
 def upload_file_and_ingest_to_archive(
     fileobj: BinaryIO,
-    path: str | None = None,
+    path: str | PathLike[str] | None = None,
     file_metadata: dict[str, Any] | None = None,
     required_headers: Collection[str] | None = None,
     blacklist_headers: Collection[str] | None = None,
@@ -246,60 +270,29 @@ def upload_file_and_ingest_to_archive(
         If the file is refused, or a setting or right is wrong.
     """
     if is_thumbnail:
-        raise _no_thumbnails(thumbnail_size)
+        raise no_thumbnails(thumbnail_size)
     connection = _connections.get(api_root, auth_token)
     with connection.cal.on_disk(fileobj, path) as place:
         data_file = connection.open_file(place, file_metadata, required_headers, blacklist_headers)
         result = connection.cal.ingest(data_file)
         if result.outcome is IngestOutcome.ALREADY_THERE:
-            raise _exists(result)
-        return _answer(connection, data_file, result)
+            raise already_there(result)
+        return answer_of(connection, data_file, result)
 
 
-def _record(data_file: DataFile) -> dict[str, Any]:
-    """Return a record with the two fields more that the OCS ingester sends."""
-    mapping, header = data_file.mapping, data_file.header
-    return {
-        **check_archivable(data_file),
-        "frame_basename": header.get(mapping.thumbnail_frame_basename),
-        "size": header.get(mapping.thumbnail_size, ""),
-    }
-
-
-def _answer(connection: Connection, data_file: DataFile, result: IngestResult) -> dict[str, Any]:
-    frame = result.frame
-    if frame is None or frame.frame_id is None:
-        msg = f"{result.path}: ingested, but without a frame ID"
-        raise RecordNotFoundError(msg)
-    archived = result.archived or connection.cal.lookup(frame.frame_id)
-    md5 = data_file.digest().md5
-    version = _version_in(archived, md5)
-    return {
-        **_record(data_file),
-        "version_set": [_version(version.version_key, md5, data_file.extension)],
-        **_told(archived, md5),
-    }
-
-
-def _told(frame: ArchiveFrame, md5: str) -> dict[str, Any]:
-    """Return what the OCS ingester adds to a record from the archive's answer."""
-    return {
-        "frameid": frame.frame_id,
-        "filename": frame.basename + frame.version.extension,
-        "url": _version_in(frame, md5).url,
-    }
-
-
-def _version_in(frame: ArchiveFrame, md5: str) -> ArchiveVersion:
-    version = frame.version_with(md5)
-    if version is None:
-        msg = f"frame {frame.frame_id} ({frame.basename}) has no version with md5 {md5}"
-        raise StoredFileNotFoundError(msg)
-    return version
-
-
-def _version(key: str, md5: str, extension: str) -> dict[str, str]:
-    return {"key": key, "md5": md5, "extension": extension}
+def _registered(
+    connection: Connection, version: dict[str, str], record: dict[str, Any]
+) -> ArchiveFrame:
+    try:
+        return connection.archive.create_frame(
+            {name: value for name, value in record.items() if name != "version_set"},
+            version_key=version["key"],
+            md5=version["md5"],
+            extension=version["extension"],
+        )
+    except VersionExistsError:
+        connection.cal.resume(basename=str(record.get("basename")))  # ends it in the journal, too
+        raise
 
 
 def _is_recorded(connection: Connection, basename: str, md5: str) -> bool:
@@ -321,7 +314,7 @@ def _upload(connection: Connection, data_file: DataFile) -> dict[str, str]:
         else:
             key = None if result.frame is None else result.frame.version.version_key
         if key is not None:
-            return _version(key, digest.md5, data_file.extension)
+            return version_of(key, digest.md5, data_file.extension)
     msg = f"{data_file.filename}: older versions of it are unfinished; run `calrecords resume`"
     raise FileStoreUnavailableError(msg)
 
@@ -338,19 +331,4 @@ def _put(connection: Connection, data_file: DataFile) -> dict[str, str]:
             content_type=data_file.content_type,
             dateobs=data_file.facts.dateobs,
         )
-    return _version(stored.version_key, digest.md5, data_file.extension)
-
-
-def _exists(result: IngestResult) -> VersionExistsError:
-    return VersionExistsError(
-        f"{result.path}: a version with this md5 already exists; it is frame {result.frame_id}"
-    )
-
-
-def _no_thumbnails(size: str | None) -> Exception:
-    if size is None:
-        return ConfigurationError("thumbnail_size must be given for a thumbnail")
-    return UnsupportedFileTypeError(
-        "the archive's thumbnail interface is not spoken; leave is_thumbnail out to ingest the"
-        " picture as a frame of its own, or go on using ocs_ingester for thumbnails"
-    )
+    return version_of(stored.version_key, digest.md5, data_file.extension)
