@@ -111,15 +111,15 @@ class Claim:
             "frame_id": new.frame_id,
             **dict.fromkeys(("facts", "archive_record", "error", "message")),
         }
-        with self._database.write() as session:
-            held = session.connection().execute(
+        with self._database.write_rows() as connection:
+            held = connection.execute(
                 sa.update(_entries).where(*self._hold),
                 closed | {"updated_at": now} | dict.fromkeys(_OF_A_HOLD),
             )
             if held.rowcount != 1:
                 raise RecordsUnavailableError(self._lost)
-            record_version(session, new, now)
-            frame = get_frame(session.connection(), basename=new.basename, md5=new.digest.md5)
+            record_version(connection, new, now)
+            frame = get_frame(connection, basename=new.basename, md5=new.digest.md5)
         self._noted.clear()
         self.ingestion = replace(self.ingestion, **closed)
         return frame
@@ -215,9 +215,9 @@ class Claim:
 
     def _set(self, **values: Any) -> bool:
         """Change our row; return whether we still had the hold on it."""
-        with self._database.write() as session:
+        with self._database.write_rows() as connection:
             changed = sa.update(_entries).where(*self._hold)
-            return session.connection().execute(changed, values).rowcount == 1
+            return connection.execute(changed, values).rowcount == 1
 
     def _held(self, session: Session) -> JournalEntry | None:
         entry = session.get(JournalEntry, self.ingestion.id, with_for_update=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.engine import Connection
 
 from calrecords.errors import RecordNotFoundError
 from calrecords.frames import CalibrationFrame, ContentDigest
@@ -15,13 +15,13 @@ _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
 
 
 def complete_version(
-    session: Session, frame: CalibrationFrame, digest: ContentDigest, key: str | None = None
+    connection: Connection, frame: CalibrationFrame, digest: ContentDigest, key: str | None = None
 ) -> None:
     """Fill in what the record of a version came without; what it has stays.
 
     Parameters
     ----------
-    session : Session
+    connection : Connection
         In a transaction.
     frame : CalibrationFrame
         The version, by its basename, and its md5 or else its version key.
@@ -43,7 +43,6 @@ def complete_version(
         if version.md5 is None
         else _versions.c.md5 == version.md5
     )
-    connection = session.connection()
     row = connection.execute(
         sa.select(_versions)
         .join_from(_versions, _frames, _versions.c.calibration_frame_id == _frames.c.id)

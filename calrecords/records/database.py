@@ -51,6 +51,7 @@ class RecordDatabase:
         self._url = database_url(database)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._writer: tuple[Engine, Engine] | None = None
         self._archive_root: str | None = None
         start_anew_after_fork(self)
 
@@ -111,7 +112,7 @@ class RecordDatabase:
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
-            self._engine = None
+            self._engine = self._writer = None
             self._archive_root = None
 
     def upgrade(self, revision: str = "head") -> None:
@@ -141,14 +142,18 @@ class RecordDatabase:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session for writing, in one transaction; all of it lands, or nothing."""
-        engine = as_writer(self._connected())
         with (
-            our_errors(self._url),
-            Session(engine, expire_on_commit=False) as session,
-            session.begin(),
+            self.write_rows() as connection,
+            Session(connection, expire_on_commit=False) as session,
         ):
-            session.connection()
             yield session
+            session.flush()
+
+    @contextmanager
+    def write_rows(self) -> Iterator[Connection]:
+        """Give a connection for writing, in one transaction; all of it lands, or nothing."""
+        with our_errors(self._url), self._writing().begin() as connection:
+            yield connection
 
     def demand_archive(self, archive_root: str) -> None:
         """Refuse an archive that the frame IDs of this database are not of.
@@ -176,8 +181,8 @@ class RecordDatabase:
         if bound is None:
             table: sa.Table = Archive.__table__  # type: ignore[assignment]
             now = datetime.now(UTC)
-            with self.write() as session:
-                insert_once(session.connection(), table, id=1, root=archive_root, recorded_at=now)
+            with self.write_rows() as connection:
+                insert_once(connection, table, id=1, root=archive_root, recorded_at=now)
             bound = self._read_archive_root()
         self._demand_same(str(bound), archive_root)
 
@@ -216,18 +221,16 @@ class RecordDatabase:
     def record(self, new: NewVersion) -> CalibrationFrame:
         """Record a version that the journal need not know of; see `recording.record_version`."""
         now = datetime.now(UTC)
-        with self.write() as session:
-            record_version(session, new, now)
-            connection = session.connection()
+        with self.write_rows() as connection:
+            record_version(connection, new, now)
             return reading.get_frame(connection, basename=new.basename, md5=new.digest.md5)
 
     def complete(
         self, frame: CalibrationFrame, digest: ContentDigest, key: str | None = None
     ) -> CalibrationFrame:
         """Fill in what a version was recorded without; see `completing.complete_version`."""
-        with self.write() as session:
-            complete_version(session, frame, digest, key)
-            connection = session.connection()
+        with self.write_rows() as connection:
+            complete_version(connection, frame, digest, key)
             return reading.get_frame(connection, basename=frame.basename, md5=digest.md5)
 
     def find(self, wanted: FrameFilter, row_limit: int | None = None) -> list[CalibrationFrame]:
@@ -261,6 +264,13 @@ class RecordDatabase:
         with self.read() as connection:
             return reading.count_frames(connection)
 
+    def _writing(self) -> Engine:
+        engine = self._connected()
+        with self._lock:
+            if self._writer is None or self._writer[0] is not engine:
+                self._writer = (engine, as_writer(engine))
+            return self._writer[1]
+
     def _connected(self) -> Engine:
         with self._lock:
             if self._engine is None:
@@ -272,7 +282,7 @@ class RecordDatabase:
         self._lock = threading.Lock()
         if self._engine is not None:
             _inherited.append(self._engine)
-        self._engine = None
+        self._engine = self._writer = None
 
     def _demand_existence(self) -> None:
         if not self.exists():

@@ -79,8 +79,7 @@ class Journal:
             If the database could not hold what is to be recorded in the end.
         """
         check_intent(intent)
-        with self._database.write() as session:
-            connection = session.connection()
+        with self._database.write_rows() as connection:
             _one_at_a_time(connection, intent.basename)
             demand_identity(connection, intent.basename, intent.facts)
             rows = connection.execute(_of_basename, {"named": intent.basename}).all()
@@ -89,7 +88,12 @@ class Journal:
             same = _row_of(rows, intent)
             if same is None:
                 return self._begun(connection, intent)
-            entry = session.get_one(JournalEntry, same.id)
+            return self._taken_up(connection, same.id, intent)
+
+    def _taken_up(self, connection: Connection, number: int, intent: Intent) -> Claim:
+        """Claim what was intended before, with the newer intent where that holds."""
+        with Session(connection, expire_on_commit=False) as session:
+            entry = session.get_one(JournalEntry, number)
             if _is_to_start_again(entry):
                 start_again(entry, intent)
             else:

@@ -116,7 +116,7 @@ def check_identity(session: Session, basename: str, facts: FrameFacts) -> None:
     demand_identity(session.connection(), basename, facts)
 
 
-def record_version(session: Session, new: NewVersion, now: datetime) -> None:
+def record_version(writer: Session | Connection, new: NewVersion, now: datetime) -> None:
     """Write a version, with its frame and inputs.
 
     Raises
@@ -128,7 +128,7 @@ def record_version(session: Session, new: NewVersion, now: datetime) -> None:
         If the database cannot hold a value.
     """
     _check(new)
-    connection = session.connection()
+    connection = writer.connection() if isinstance(writer, Session) else writer
     frame = frame_row(connection, new.basename, new.facts, new.frame_id, now)
     recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
     version = next((row for row in recorded if row.md5 == new.digest.md5), None)
