@@ -1,4 +1,4 @@
-"""The OCS ingester itself, in a process of its own, since it reads settings when imported."""
+"""The OCS ingester itself, in processes of its own, since it reads settings when imported."""
 
 import json
 import os
@@ -28,29 +28,41 @@ METADATA = {
     ".jpg": {**COMMON, "frame_basename": "tfn0m419-sq32-20240426-0097-e91", "size": "small"},
 }
 
-ORIGINAL = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-from ocs_ingester import ingester
+NO_METRICS = {"OPENTSDB_PYTHON_METRICS_TEST_MODE": "true"}
+SERVER = Path(__file__).with_name("original_server.py")
 
-verb, jobs = sys.argv[1], json.load(sys.stdin)
-answers = {}
-for path, metadata in jobs:
-    with open(path, "rb") as fileobj:
-        try:
-            if verb == "ingest":
-                answer = ingester.upload_file_and_ingest_to_archive(
-                    fileobj, file_metadata=metadata)
-            elif verb == "record":
-                answer = ingester.validate_fits_and_create_archive_record(
-                    fileobj, file_metadata=metadata)
-            else:
-                answer = ingester.frame_exists(fileobj)
-        except Exception as error:
-            answer = type(error).__name__
-    answers[path] = answer
-json.dump(answers, sys.stdout)
-"""
+
+class Original:
+    """The OCS ingester 3.2.0, in other processes."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, SERVER],
+            env={**os.environ, **NO_METRICS},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, environment, calls):
+        """Return an answer for each call, a verb and its arguments, or the name of an error."""
+        batch = {"environment": {**os.environ, **NO_METRICS, **environment}, "calls": calls}
+        self._process.stdin.write(json.dumps(batch, default=str) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, self._process.stderr.read()
+        return json.loads(line)
+
+    def close(self):
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def original():
+    made = Original()
+    yield made
+    made.close()
 
 
 @dataclass
@@ -60,19 +72,6 @@ class Place:
     archive: ScienceArchive
     environment: dict[str, str]
     s3: Any = None
-
-    def run_original(self, verb, jobs):
-        """Return what the OCS ingester 3.2.0 answers for each path."""
-        done = subprocess.run(
-            [sys.executable, "-c", ORIGINAL, verb],
-            input=json.dumps([(str(path), metadata) for path, metadata in jobs]),
-            env={**os.environ, **self.environment, "OPENTSDB_PYTHON_METRICS_TEST_MODE": "true"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
     def use(self, monkeypatch):
         for name, value in self.environment.items():

@@ -28,16 +28,19 @@ def ingest(path, metadata):
         return ocs_ingester.upload_file_and_ingest_to_archive(fileobj, file_metadata=metadata)
 
 
-def test_all_real_files_are_answered_alike_and_found_by_each_other(make_place, jobs, monkeypatch):
+def test_all_real_files_are_answered_alike_and_found_by_each_other(
+    make_place, jobs, original, monkeypatch
+):
     theirs, ours = make_place("theirs"), make_place("ours")
-    expected = theirs.run_original("ingest", jobs)
+    ingestions = [("ingest", {"fileobj": path, "file_metadata": data}) for path, data in jobs]
+    expected = original.run(theirs.environment, ingestions)
     ours.use(monkeypatch)
-    for path, metadata in jobs:
-        answer = comparable(ingest(path, metadata), ours)
-        assert answer == comparable(expected[str(path)], theirs), path.name
+    for (path, metadata), answer in zip(jobs, expected, strict=True):
+        assert comparable(ingest(path, metadata), ours) == comparable(answer, theirs), path.name
 
-    assert ours.run_original("exists", jobs) == {str(path): True for path, _ in jobs}
-    assert set(ours.run_original("ingest", jobs).values()) == {"NonFatalDoNotRetryError"}
+    questions = [("exists", {"fileobj": path}) for path, _ in jobs]
+    again = original.run(ours.environment, questions + ingestions)
+    assert again == [True] * len(jobs) + ["NonFatalDoNotRetryError"] * len(jobs)
     theirs.use(monkeypatch)
     for path, metadata in jobs:
         with path.open("rb") as fileobj:
