@@ -147,7 +147,8 @@ class FileSystemStore(FileStore):
                 files.open_version(stored).close()  # there by another tool, or an error
                 return
             for attempt in range(ATTEMPTS):
-                time.sleep(PAUSE_S * attempt)
+                if attempt:
+                    time.sleep(PAUSE_S * attempt)
                 if is_same(version, files.published) or holds(files.published, stored):
                     sync_directory(files.published.parent)
                     return

@@ -163,7 +163,8 @@ class PartFile:
             for attempt in range(ATTEMPTS):
                 # Another process may remove the folder while it is empty, or take our part
                 # file for a stray in the moment before it is locked.
-                time.sleep(PAUSE_S * attempt)
+                if attempt:
+                    time.sleep(PAUSE_S * attempt)
                 with suppress(FileNotFoundError):
                     changed = make_directories(self._directory)
                     if self._create():
