@@ -21,6 +21,7 @@ from calrecords.records.leases import LEASE
 from calrecords.records.models import JournalEntry
 from calrecords.records.reading import get_frame
 from calrecords.records.recording import NewVersion, record_version
+from calrecords.records.reminders import Reminders
 from calrecords.vocabulary import IngestionState
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ LONGEST_RETRY_AFTER_S = 86400.0
 _RENEW_EVERY_S = LEASE.total_seconds() / 3
 _LEARNED = frozenset({"version_key", "frame_id", "archived_at"})
 _OF_A_HOLD = ("lease_owner", "lease_until", "next_attempt_at")
+_reminders = Reminders()
 _entries: sa.Table = JournalEntry.__table__  # type: ignore[assignment]
 
 
@@ -174,7 +176,7 @@ class Claim:
 
     @contextmanager
     def kept(self, every_s: float = _RENEW_EVERY_S) -> Iterator[None]:
-        """Renew the hold from a thread until the block ends.
+        """Renew the hold from a thread until the block ends, if it takes so long.
 
         A renewal that fails is logged and tried again. A hold that another worker has taken
         over is not renewed; the block learns of it at its next `advance` or `finish`.
@@ -185,18 +187,26 @@ class Claim:
             Seconds between two renewals.
         """
         ended = threading.Event()
-        keeper = threading.Thread(
-            target=self._keep, args=(ended, every_s), name="calrecords-lease", daemon=True
-        )
-        keeper.start()
+        keepers: list[threading.Thread] = []
+
+        def begin() -> None:
+            keeper = threading.Thread(
+                target=self._keep, args=(ended, every_s), name="calrecords-lease", daemon=True
+            )
+            keepers.append(keeper)
+            keeper.start()
+
+        number = _reminders.after(every_s, begin)
         try:
             yield
         finally:
             ended.set()
-            keeper.join()
+            _reminders.call_off(number)
+            for keeper in keepers:
+                keeper.join()
 
     def _keep(self, ended: threading.Event, every_s: float) -> None:
-        while not ended.wait(every_s):
+        while not ended.is_set():
             try:
                 if not self._set(lease_until=datetime.now(UTC) + LEASE):
                     log.info("%s: the hold on this ingestion has ended", self.ingestion.path)
@@ -207,6 +217,7 @@ class Claim:
                     self.ingestion.path,
                     error,
                 )
+            ended.wait(every_s)
 
     @property
     def _hold(self) -> tuple[sa.ColumnElement[bool], ...]:

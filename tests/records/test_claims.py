@@ -172,6 +172,11 @@ def test_a_block_that_raises_ends_the_renewals(claim):
     assert "calrecords-lease" not in [thread.name for thread in threading.enumerate()]
 
 
+def test_short_work_needs_no_thread_of_its_own(claim):
+    with claim.kept():
+        assert not keeper_is_at_work()
+
+
 def keeper_is_at_work():
     return "calrecords-lease" in [thread.name for thread in threading.enumerate()]
 
@@ -182,7 +187,7 @@ def test_a_hold_that_is_taken_over_is_no_longer_renewed_and_the_next_step_fails(
     caplog.set_level(logging.INFO, "calrecords")
     with claim.kept(every_s=0.02):
         sql("UPDATE ingestions SET lease_owner = 'another|1|1|1'", "SELECT 1")
-        wait_until(lambda: not keeper_is_at_work())
+        wait_until(lambda: caplog.records and not keeper_is_at_work())
         with pytest.raises(RecordsUnavailableError):
             claim.advance(STORED, version_key="v1")
     assert [record.getMessage() for record in caplog.records] == [
