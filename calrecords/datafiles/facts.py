@@ -90,11 +90,11 @@ def read_facts(
 def related_basenames(
     header: Mapping[str, HeaderValue], mapping: HeaderMapping
 ) -> Iterator[tuple[str, str]]:
-    """Yield keyword and basename of each frame that a header calls related."""
+    """Yield keyword and basename of each frame that a repaired header calls related."""
     for keyword in mapping.related_frames:
         value = header.get(keyword)
         if not is_null(value):
-            yield keyword, split_filename(str(value))[0]
+            yield keyword, str(value)
 
 
 def _inputs(
