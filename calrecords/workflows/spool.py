@@ -117,11 +117,17 @@ def filename_of(fileobj: BinaryIO, filename: str | os.PathLike[str] | None = Non
     DataFileNotFoundError
         If it has no name, and none is given.
     """
-    for name in (filename, getattr(fileobj, "name", None), getattr(fileobj, "filename", None)):
+    for name in _names(fileobj, filename):
         if isinstance(name, str | os.PathLike) and Path(name).name:
             return Path(name).name
     msg = "the file object has no name; say what the file is called"
     raise DataFileNotFoundError(msg)
+
+
+def _names(fileobj: BinaryIO, filename: object) -> Iterator[object]:
+    yield filename
+    for attribute in ("name", "filename"):
+        yield getattr(fileobj, attribute, None)
 
 
 def path_behind(fileobj: BinaryIO, filename: str) -> Path | None:
