@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from calrecords.compat import ocs_ingester
+from calrecords.datafiles.synthetic import write_synthetic_frame
 from calrecords.testing import LoopbackS3, ScienceArchive
 
 COMMON = {
@@ -72,6 +74,7 @@ class Place:
     archive: ScienceArchive
     environment: dict[str, str]
     s3: Any = None
+    store: Path | None = None
 
     def use(self, monkeypatch):
         for name, value in self.environment.items():
@@ -96,6 +99,22 @@ def make_place(request, tmp_path):
         thing.close()
 
 
+@pytest.fixture
+def make_local_place(tmp_path):
+    """Return a function that makes archives, each with a folder for a store."""
+    with ExitStack() as opened:
+        opened.callback(ocs_ingester.close_connections)
+
+        def make(name):
+            folder = tmp_path / name
+            folder.mkdir()
+            place = _local(folder)
+            opened.callback(place.archive.close)
+            return place
+
+        yield make
+
+
 def _environment(folder, archive):
     return {
         "API_ROOT": archive.root,
@@ -110,7 +129,7 @@ def _local(folder):
     store = folder / "store"
     archive = ScienceArchive(files=store, md5_filter_works=True)
     more = {"FILESTORE_TYPE": "local", "FILESYSTEM_STORAGE_ROOT_DIR": str(store)}
-    return Place(archive, {**_environment(folder, archive), **more})
+    return Place(archive, {**_environment(folder, archive), **more}, store=store)
 
 
 def _s3(folder, opened):
@@ -147,3 +166,26 @@ def jobs(shared_data):
     """Return every real file, with the metadata that it needs, in an order of names."""
     files = sorted(p for p in (shared_data / "lco").iterdir() if p.is_file())
     return [(path, METADATA.get(path.suffix)) for path in map(Path, files)]
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """A released archive, whose list of versions does not filter, and settings that name it."""
+    store = tmp_path / "store"
+    with ScienceArchive(files=store) as made:
+        for name, value in {
+            "API_ROOT": made.root,
+            "AUTH_TOKEN": made.token,
+            "FILESTORE_TYPE": "local",
+            "FILESYSTEM_STORAGE_ROOT_DIR": str(store),
+            "CALRECORDS_DB_URL": str(tmp_path / "records.sqlite"),
+            "CALRECORDS_SPOOL_DIR": str(tmp_path / "spool"),
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield made
+        ocs_ingester.close_connections()
+
+
+@pytest.fixture
+def bias(tmp_path):
+    return write_synthetic_frame(tmp_path / "frames")

@@ -21,29 +21,6 @@ FUNCTIONS = (
 EXCEPTIONS = ("BackoffRetryError", "DoNotRetryError", "NonFatalDoNotRetryError", "RetryError")
 
 
-@pytest.fixture
-def archive(tmp_path, monkeypatch):
-    """A released archive, whose list of versions does not filter, and settings that name it."""
-    store = tmp_path / "store"
-    with ScienceArchive(files=store) as made:
-        for name, value in {
-            "API_ROOT": made.root,
-            "AUTH_TOKEN": made.token,
-            "FILESTORE_TYPE": "local",
-            "FILESYSTEM_STORAGE_ROOT_DIR": str(store),
-            "CALRECORDS_DB_URL": str(tmp_path / "records.sqlite"),
-            "CALRECORDS_SPOOL_DIR": str(tmp_path / "spool"),
-        }.items():
-            monkeypatch.setenv(name, value)
-        yield made
-        ocs_ingester.close_connections()
-
-
-@pytest.fixture
-def bias(tmp_path):
-    return write_synthetic_frame(tmp_path / "frames")
-
-
 def ingest(path, **named):
     with path.open("rb") as fileobj:
         return ocs_ingester.upload_file_and_ingest_to_archive(fileobj, **named)
@@ -136,11 +113,13 @@ def test_a_version_uploaded_by_another_tool_is_registered_and_recorded(archive, 
     assert recorded(answer["frameid"]).version.md5 == md5
 
 
-def test_an_upload_without_an_archive_is_only_stored(archive, bias, monkeypatch):
+def test_an_upload_without_an_archive_is_only_stored(archive, bias, tmp_path, monkeypatch):
     monkeypatch.delenv("API_ROOT")
     with bias.open("rb") as fileobj:
         version = ocs_ingester.upload_file_to_file_store(fileobj)
         assert version["extension"] == ".fits"
+        [stored] = (tmp_path / "store" / "lsc").rglob(bias.name)
+        assert stored.read_bytes() == bias.read_bytes()
         with pytest.raises(ocs_ingester.DoNotRetryError, match="API_ROOT"):
             ocs_ingester.frame_exists(fileobj)
 

@@ -12,7 +12,8 @@ on purpose. Of what is kept, and when a frame is there:
   before, and the message names its frame ID.
 - `upload_file_to_file_store` leaves an intent in the journal. What `ingest_archive_record` does
   not register after it, ``calrecords resume`` does, and so does whoever next stores other bytes
-  under this basename; with the record of the file itself, not one that was edited.
+  under this basename; with the record of the file itself, not one that was edited. In a folder,
+  the file is at its path once it is registered.
 - `ingest_archive_record` of a version that the archive has under this name returns the answer
   again, where the original fails; under another name it raises NonFatalDoNotRetryError, as the
   call that does it all, where the original raises DoNotRetryError.
@@ -331,4 +332,5 @@ def _put(connection: Connection, data_file: DataFile) -> dict[str, str]:
             content_type=data_file.content_type,
             dateobs=data_file.facts.dateobs,
         )
+    store.publish(stored)
     return version_of(stored.version_key, digest.md5, data_file.extension)
