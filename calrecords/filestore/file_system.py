@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -252,20 +253,34 @@ class FileSystemStore(FileStore):
     def _files(self, key: str) -> KeyFiles:
         root = Path(os.path.realpath(self._root))
         own = root / OWN_FOLDER / "versions"
-        published = _inside(root, root / check_key(key))
+        published = _inside(root, check_key(key), root=root)
         if published.is_relative_to(root / OWN_FOLDER):
             msg = f"the store key {key} leads into {OWN_FOLDER} by a symbolic link; remove it"
             raise UnsafeKeyError(msg)
-        return KeyFiles(key, published, _inside(own, own / key))
+        return KeyFiles(key, published, _inside(own, key, root=root))
 
 
 def _stored(key: str, digest: ContentDigest) -> StoredFile:
     return StoredFile(key, digest.md5, digest.md5, digest.sha256, digest.size)
 
 
-def _inside(root: Path, path: Path) -> Path:
+def _inside(folder: Path, key: str, *, root: Path) -> Path:
+    """Return where a key leads from a folder; links below the root may lead within the folder."""
+    place = str(root)
+    for part in (folder / key).relative_to(root).parts:
+        place = f"{place}/{part}"
+        try:
+            is_link = stat.S_ISLNK(os.lstat(place).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            break
+        if is_link:
+            return _followed(folder, folder / key)
+    return folder / key
+
+
+def _followed(folder: Path, path: Path) -> Path:
     real = Path(os.path.realpath(path))
-    if not real.is_relative_to(root):
+    if not real.is_relative_to(folder):
         msg = f"{path} leads out of the file store by a symbolic link; remove that link"
         raise UnsafeKeyError(msg)
     return real

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from calrecords.errors import CalRecordsError, RecordsUnavailableError, TransientError
@@ -36,6 +37,10 @@ _LEARNED = frozenset({"version_key", "frame_id", "archived_at"})
 _OF_A_HOLD = ("lease_owner", "lease_until", "next_attempt_at")
 _reminders = Reminders()
 _entries: sa.Table = JournalEntry.__table__  # type: ignore[assignment]
+_change_held = sa.update(_entries).where(
+    _entries.c.id == sa.bindparam("number"), _entries.c.lease_owner == sa.bindparam("owner")
+)
+"""Changes a row as long as nobody has taken it over."""
 
 
 class Claim:
@@ -114,11 +119,9 @@ class Claim:
             **dict.fromkeys(("facts", "archive_record", "error", "message")),
         }
         with self._database.write_rows() as connection:
-            held = connection.execute(
-                sa.update(_entries).where(*self._hold),
-                closed | {"updated_at": now} | dict.fromkeys(_OF_A_HOLD),
-            )
-            if held.rowcount != 1:
+            if not self._change(
+                connection, closed | {"updated_at": now} | dict.fromkeys(_OF_A_HOLD)
+            ):
                 raise RecordsUnavailableError(self._lost)
             record_version(connection, new, now)
             frame = get_frame(connection, basename=new.basename, md5=new.digest.md5)
@@ -219,16 +222,14 @@ class Claim:
                 )
             ended.wait(every_s)
 
-    @property
-    def _hold(self) -> tuple[sa.ColumnElement[bool], ...]:
-        """What is true of our row as long as nobody has taken it over."""
-        return (_entries.c.id == self.ingestion.id, _entries.c.lease_owner == self._owner)
-
     def _set(self, **values: Any) -> bool:
         """Change our row; return whether we still had the hold on it."""
         with self._database.write_rows() as connection:
-            changed = sa.update(_entries).where(*self._hold)
-            return connection.execute(changed, values).rowcount == 1
+            return self._change(connection, values)
+
+    def _change(self, connection: Connection, values: dict[str, Any]) -> bool:
+        hold = {"number": self.ingestion.id, "owner": self._owner}
+        return connection.execute(_change_held, values | hold).rowcount == 1
 
     def _held(self, session: Session) -> JournalEntry | None:
         entry = session.get(JournalEntry, self.ingestion.id, with_for_update=True)

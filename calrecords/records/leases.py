@@ -6,6 +6,7 @@ import os
 import socket
 import uuid
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 LEASE = timedelta(seconds=60)
@@ -14,8 +15,12 @@ LEASE = timedelta(seconds=60)
 
 def new_owner() -> str:
     """Return a name for one claim: where its process runs, which it is, and a number."""
-    pid = os.getpid()
-    return f"{_where()}|{pid}|{_started(pid)}|{uuid.uuid4().hex}"
+    return f"{_this_process(os.getpid())}|{uuid.uuid4().hex}"
+
+
+@lru_cache(maxsize=1)
+def _this_process(pid: int) -> str:
+    return f"{_where()}|{pid}|{_started(pid)}"
 
 
 def is_gone(owner: str) -> bool:

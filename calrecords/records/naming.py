@@ -68,7 +68,7 @@ def frame_row(
     row = connection.execute(_locked_identity, {"named": basename}).one_or_none()
     while row is None:
         _demand_free(connection, basename, frame_id)
-        insert_once(
+        made = insert_once(
             connection,
             _frames,
             basename=basename,
@@ -78,6 +78,8 @@ def frame_row(
             instrument_id=_instrument_row(connection, facts),
             recorded_at=now,
         )
+        if made is not None:
+            return made
         row = connection.execute(_locked_identity, {"named": basename}).one_or_none()
     _demand_same(row, basename, facts)
     if frame_id not in {None, row.frame_id}:
@@ -85,15 +87,22 @@ def frame_row(
     return int(row.id)
 
 
-def insert_once(connection: Connection, table: sa.Table, **values: Any) -> None:
-    """Insert a row unless a concurrent writer did, without an error that ends the transaction."""
-    connection.execute(_insert_unless_there(table, connection.dialect.name), values)
+def insert_once(connection: Connection, table: sa.Table, **values: Any) -> int | None:
+    """Insert a row unless it is there, without an error that ends the transaction.
+
+    Returns
+    -------
+    int or None
+        Number of the row that was made; None where a concurrent writer has made it.
+    """
+    made = connection.scalar(_insert_unless_there(table, connection.dialect.name), values)
+    return None if made is None else int(made)
 
 
 @cache
 def _insert_unless_there(table: sa.Table, dialect: str) -> sa.Insert:
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return insert(table).on_conflict_do_nothing()
+    return insert(table).on_conflict_do_nothing().returning(table.c.id)
 
 
 def _demand_same(row: Any, basename: str, facts: FrameFacts) -> None:

@@ -180,7 +180,7 @@ class Steps:
     def _record(self) -> IngestResult:
         now = self._now
         stored = self._stored or self._held() or self._put_back()
-        if stored is not None and not self._database.is_superseded(now.basename, now.archived_at):
+        if stored is not None and not self._is_superseded():
             self._store.publish(stored)
         self._reached(IngestStep.PUBLISHED)
         if now.facts is None:
@@ -200,6 +200,12 @@ class Steps:
         )
         self._reached(IngestStep.RECORDED)
         return IngestResult(now.path, self._outcome, frame, archived=self._said)
+
+    def _is_superseded(self) -> bool:
+        """Return whether a version that the archive stored later is recorded already."""
+        if self._said is not None and len(self._said.versions) == 1:
+            return False
+        return self._database.is_superseded(self._now.basename, self._now.archived_at)
 
     def _held(self) -> StoredFile | None:
         """Return what our store has of the version that the archive names, if anything."""
