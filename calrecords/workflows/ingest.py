@@ -149,6 +149,35 @@ class Ingester:
             results.append(result)
         return results
 
+    def hand_over(self, md5: str, to: str, *, besides: str | None = None) -> None:
+        """End interrupted ingestions of these bytes, which were registered otherwise.
+
+        Else `resume` would register them a second time. What they stored is published.
+
+        Parameters
+        ----------
+        md5 : str
+            Checksum of the bytes.
+        to : str
+            As what they were registered, and where.
+        besides : str, optional
+            Basename of which ingestions go on.
+        """
+        for ingestion in self._journal.unfinished():
+            if ingestion.digest.md5 != md5 or ingestion.basename == besides:
+                continue
+            if ingestion.state is not IngestionState.STORED or ingestion.archive_record is None:
+                continue
+            claim = self._journal.claim(ingestion.id)
+            if claim is None:
+                continue
+            stored = self._store.find(ingestion.key, ingestion.digest)
+            if stored is not None:
+                self._store.publish(stored)
+            msg = f"{ingestion.path}: these bytes were registered as {to}"
+            claim.fail(VersionExistsError(msg), ends=True)
+            self.let_go(ingestion.path)
+
     def let_go(self, path: str | Path) -> None:
         """Remove what the spool keeps of a file object, once no ingestion needs it."""
         if self._spool is None or not self._spool.holds(path):

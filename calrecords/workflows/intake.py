@@ -296,6 +296,10 @@ class Intake:
         """
         return self._ingester.resume(progress, basename=basename)
 
+    def hand_over(self, md5: str, to: str, *, besides: str | None = None) -> None:
+        """End interrupted ingestions of bytes that were registered otherwise; see `Ingester`."""
+        self._ingester.hand_over(md5, to, besides=besides)
+
     def failed_ingestions(self) -> list[IngestResult]:
         """Return the ingestions that ended in a failure, with what they said."""
         return [IngestResult.of_failure(entry) for entry in self._journal.failed()]

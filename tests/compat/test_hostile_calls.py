@@ -12,6 +12,7 @@ from calrecords.archive import ArchiveClient
 from calrecords.compat import ocs_ingester
 from calrecords.compat.ocs_ingester import ingester
 from calrecords.datafiles.synthetic import write_synthetic_frame
+from calrecords.testing import ScienceArchive
 
 FORK = """
 import os, sys
@@ -103,6 +104,27 @@ def post(archive, version, record):
             md5=version["md5"],
             extension=version["extension"],
         ).frame_id
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_an_upload_that_is_registered_otherwise_is_not_registered_again(
+    archive, bias, tmp_path, monkeypatch, elsewhere
+):
+    monkeypatch.delenv("CALRECORDS_DB_URL")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    with bias.open("rb") as fileobj, ScienceArchive(files=tmp_path / "store") as other:
+        record = ocs_ingester.validate_fits_and_create_archive_record(fileobj)
+        version = ocs_ingester.upload_file_to_file_store(fileobj)
+        if elsewhere:
+            ocs_ingester.ingest_archive_record(version, record, other.root, other.token)
+        else:
+            ocs_ingester.ingest_archive_record(version, {**record, "basename": "another"})
+        with calrecords.connect() as cal:
+            assert cal.resume() == []
+        assert [frame["basename"] for frame in archive.frames()] == ["another"] * (not elsewhere)
+        assert len(other.frames()) == elsewhere
+    [stored] = (tmp_path / "store" / "lsc").rglob(bias.name)
+    assert stored.read_bytes() == bias.read_bytes()
 
 
 def test_other_bytes_of_a_name_register_first_what_was_left_unregistered(archive, tmp_path):

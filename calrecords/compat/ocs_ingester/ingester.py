@@ -5,15 +5,16 @@ on purpose. Of what is kept, and when a frame is there:
 
 - A frame is also recorded in the records database, and a call that was interrupted anywhere is
   completed by calling again, or by ``calrecords resume``: nothing is in the archive without
-  its frame ID here. A database belongs to one archive; where CALRECORDS_DB_URL names one, a
-  call with another `api_root` is refused.
+  its frame ID here. A database belongs to one archive; where CALRECORDS_DB_URL names one, or
+  API_ROOT is not set, calls with an `api_root` other than the first are refused.
 - The archive's ``/versions/?md5=`` is not believed where it does not filter, so that a frame is
   not said to exist because others do. A frame that is there raises NonFatalDoNotRetryError, as
   before, and the message names its frame ID.
 - `upload_file_to_file_store` leaves an intent in the journal. What `ingest_archive_record` does
   not register after it, ``calrecords resume`` does, and so does whoever next stores other bytes
-  under this basename; with the record of the file itself, not one that was edited. In a folder,
-  the file is at its path once it is registered.
+  under this basename; with the record of the file itself, not one that was edited. Once its
+  bytes are registered under another basename or with another `api_root`, that is over. In a
+  folder, the file is at its path once it is registered.
 - `ingest_archive_record` of a version that the archive has under this name returns the answer
   again, where the original fails; under another name it raises NonFatalDoNotRetryError, as the
   call that does it all, where the original raises DoNotRetryError.
@@ -50,6 +51,7 @@ Of settings and surroundings:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from os import PathLike
 from typing import Any, BinaryIO
@@ -71,10 +73,16 @@ from calrecords.compat.ocs_ingester._connections import (
 )
 from calrecords.compat.ocs_ingester._given import demand_version_and_record, md5_of
 from calrecords.datafiles import DataFile
-from calrecords.errors import FileStoreUnavailableError, RecordNotFoundError, VersionExistsError
+from calrecords.errors import (
+    CalRecordsError,
+    FileStoreUnavailableError,
+    RecordNotFoundError,
+    VersionExistsError,
+)
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.results import IngestOutcome
 
+_log = logging.getLogger(__name__)
 _UPLOADS = 10
 """How many older versions of a frame may have to be finished before a new one is stored."""
 
@@ -226,6 +234,7 @@ def ingest_archive_record(
     connection.cal.resume(basename=frame.basename)
     if not _is_recorded(connection, frame.basename, version["md5"]):
         connection.cal.adopt(frame.frame_id)
+        _hand_over(connection, frame, version["md5"])
     record["version_set"] = [version]
     record.update(told_of(frame, version["md5"]))
     return record
@@ -294,6 +303,17 @@ def _registered(
     except VersionExistsError:
         connection.cal.resume(basename=str(record.get("basename")))  # ends it in the journal, too
         raise
+
+
+def _hand_over(connection: Connection, frame: ArchiveFrame, md5: str) -> None:
+    """End the intent of an upload that was registered under another name, or elsewhere."""
+    to = f"frame {frame.frame_id} ({frame.basename}) of {connection.archive.root}"
+    try:
+        usual = _connections.get()
+        besides = frame.basename if usual is connection else None
+        usual.cal.hand_over(md5, to, besides=besides)
+    except CalRecordsError as error:
+        _log.warning("%s: its upload stays unfinished in the journal: %s", to, error)
 
 
 def _is_recorded(connection: Connection, basename: str, md5: str) -> bool:
