@@ -57,8 +57,10 @@ def demand_identity(connection: Connection, basename: str, facts: FrameFacts) ->
 
 def frame_row(
     connection: Connection, basename: str, facts: FrameFacts, frame_id: int | None, now: datetime
-) -> int:
-    """Return the number of a frame's row, made if need be, and locked until the transaction ends.
+) -> tuple[int, bool]:
+    """Return the number of a frame's row, and whether it was made for this.
+
+    It is locked until the transaction ends.
 
     Raises
     ------
@@ -79,12 +81,12 @@ def frame_row(
             recorded_at=now,
         )
         if made is not None:
-            return made
+            return made, True
         row = connection.execute(_locked_identity, {"named": basename}).one_or_none()
     _demand_same(row, basename, facts)
     if frame_id not in {None, row.frame_id}:
         _give(connection, row, basename, frame_id)
-    return int(row.id)
+    return int(row.id), False
 
 
 def insert_once(connection: Connection, table: sa.Table, **values: Any) -> int | None:

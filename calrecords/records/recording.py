@@ -129,7 +129,10 @@ def record_version(writer: Session | Connection, new: NewVersion, now: datetime)
     """
     _check(new)
     connection = writer.connection() if isinstance(writer, Session) else writer
-    frame = frame_row(connection, new.basename, new.facts, new.frame_id, now)
+    frame, is_new = frame_row(connection, new.basename, new.facts, new.frame_id, now)
+    if is_new:
+        _write(connection, frame, new, now, ())
+        return
     recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
     version = next((row for row in recorded if row.md5 == new.digest.md5), None)
     if version is None:

@@ -47,7 +47,8 @@ def test_it_stays_the_same_file_in_another_working_directory(tmp_path):
     finally:
         os.chdir(before)
     database.close()
-    assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["elsewhere", "records.sqlite"]
+    assert list(tmp_path.rglob("*.sqlite")) == [tmp_path / "records.sqlite"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_it_can_be_used_again_after_it_is_closed(database, backend, place):
