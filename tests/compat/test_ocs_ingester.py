@@ -2,6 +2,9 @@
 
 import inspect
 import io
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -199,3 +202,34 @@ def test_connections_are_kept_between_calls(archive, tmp_path):
     for number in range(1, 4):
         ingest(write_synthetic_frame(tmp_path / "frames", is_master=False, seed=number))
     assert archive.connections == 1
+
+
+class PrivateProposals(BaseHTTPRequestHandler):
+    """An observation portal in which every proposal is private."""
+
+    def do_GET(self):
+        body = json.dumps({"id": self.path.strip("/").split("/")[-1], "tags": ["private"]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_the_portals_tags_say_when_a_frame_becomes_public(archive, tmp_path, monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), PrivateProposals) as portal:
+        thread = Thread(target=portal.serve_forever)
+        thread.start()
+        root = f"http://127.0.0.1:{portal.server_port}"
+        monkeypatch.setenv("OBSERVATION_PORTAL_BASE_URL", root)
+        monkeypatch.setenv("OBSERVATION_PORTAL_API_TOKEN", "0" * 40)
+        bias = write_synthetic_frame(
+            tmp_path / "frames", dateobs="2026-01-01T00:00:00", extra={"L1PUBDAT": None}
+        )
+        assert ingest(bias)["public_date"].startswith("3024")
+        ocs_ingester.close_connections()
+        portal.shutdown()
+        thread.join()

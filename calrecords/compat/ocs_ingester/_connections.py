@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from calrecords.archive import ArchiveClient
+from calrecords.archive import ArchiveClient, ObservationPortal
 from calrecords.compat.ocs_ingester._given import checked_metadata, keywords
 from calrecords.datafiles import DataFile, DataFileFactory, HeaderMapping
 from calrecords.errors import ConfigurationError
 from calrecords.forking import start_anew_after_fork
 from calrecords.workflows.connection import connect
 from calrecords.workflows.facade import CalibrationRecords
-from calrecords.workflows.parts import make_factory, make_mapping
+from calrecords.workflows.parts import make_factory, make_mapping, make_portal
 from calrecords.workflows.results import IngestStep
 from calrecords.workflows.settings import Settings, fingerprint
 
@@ -56,11 +56,14 @@ class Connection:
         Opens files.
     mapping : HeaderMapping
         Which header keyword gives which fact.
+    portal : ObservationPortal or None
+        Knows the tags of proposals.
     """
 
     cal: CalibrationRecords
     factory: DataFileFactory
     mapping: HeaderMapping
+    portal: ObservationPortal | None
 
     @property
     def archive(self) -> ArchiveClient:
@@ -101,6 +104,12 @@ class Connection:
             changes["blacklist"] = keywords(blacklist, "blacklist_headers")
         mapping = replace(self.mapping, **changes)
         return self.factory.open(path, mapping=mapping, metadata=checked_metadata(metadata))
+
+    def close(self) -> None:
+        """Close what was made for it."""
+        self.cal.close()
+        if self.portal is not None:
+            self.portal.close()
 
 
 class Connections:
@@ -145,7 +154,7 @@ class Connections:
         with self._lock:
             made, self._made, self._last = list(self._made.values()), {}, {}
         for connection in made:
-            connection.cal.close()
+            connection.close()
 
 
 def _settings(api_root: str | None, auth_token: str | None) -> Settings:
@@ -177,4 +186,5 @@ def _connected(settings: Settings) -> Connection:
         token=settings["auth_token"],
         on_step=_on_step,
     )
-    return Connection(cal, make_factory(settings), make_mapping(settings))
+    portal = make_portal(settings)
+    return Connection(cal, make_factory(settings, portal), make_mapping(settings), portal)
