@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from calrecords.datafiles.synthetic import write_synthetic_frame
 from calrecords.testing import ScienceArchive
@@ -84,18 +85,30 @@ def make_frames(tmp_path):
         first = write_synthetic_frame(
             tmp_path / "frames", shape=(side, side), is_master=False, seed=1
         )
-        return [first, *(_other(first, number) for number in range(2, count + 1))]
+        others = (first.with_name(f"{first.stem}-{number}.fits") for number in range(2, count + 1))
+        return [first, *(_other(first, path, at) for at, path in enumerate(others, 2))]
 
     return make
 
 
-def _other(first, number):
-    from astropy.io import fits
+@pytest.fixture
+def make_real_frames(tmp_path, shared_data):
+    """Return a function that makes more frames like a real master bias: 476 cards, 48 KiB."""
 
-    path = first.with_name(first.name.replace("-0001-", f"-{number:04d}-"))
-    with fits.open(first, do_not_scale_image_data=True) as hdus:
+    def make(count):
+        (tmp_path / "real").mkdir()
+        bias = shared_data / "lco" / "bias_kb70_20151221_bin2x2.fits"
+        paths = (tmp_path / "real" / f"{bias.stem}-{number}.fits" for number in range(count))
+        return [_other(bias, path, number) for number, path in enumerate(paths)]
+
+    return make
+
+
+def _other(like, path, number):
+    """Write a frame with another pixel; return its path."""
+    with fits.open(like, do_not_scale_image_data=True) as hdus:
         hdus[0].data = np.array(hdus[0].data)
-        hdus[0].data[0, :2] = number
+        hdus[0].data[0, 0] = number
         hdus.writeto(path, checksum=True)
     return path
 
