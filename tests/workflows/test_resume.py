@@ -6,7 +6,8 @@ from contextlib import closing
 import pytest
 
 import calrecords
-from calrecords import IngestOutcome
+from calrecords import ArchiveClient, IngestOutcome
+from calrecords.archive import default_retrying
 from calrecords.errors import ConfigurationError, DataFileNotFoundError, DuplicateRecordError
 from calrecords.testing import LoopbackS3
 from calrecords.workflows.results import IngestStep
@@ -191,7 +192,9 @@ def test_a_wrong_setting_or_right_never_ends_an_ingestion(step, world, make_fram
         assert isinstance(result.error, ConfigurationError)
     with world.connect(token="0" * 40) as stranger:
         stranger.resume()
-    with world.connect(token=powerless) as weak:
+    policy = default_retrying().copy(sleep=lambda _seconds: None)
+    client = ArchiveClient(world.archive.root, powerless, retrying=policy)
+    with client, world.connect(archive=client) as weak:
         weak.resume()
     with world.connect() as cal:
         cal.resume()
