@@ -6,8 +6,9 @@ what PostgreSQL keeps (a number that is none becomes NULL).
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
@@ -29,6 +30,7 @@ _LIMITS = {"basename": LONGEST_NAME, "version_key": LONGEST_NAME} | dict.fromkey
     ("extension", "obstype", "site", "camera", "instrument", "keyword"), LONGEST_WORD
 )
 _INTEGER_BITS = {"reduction_level": 32}
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def check_storable(name: str, facts: FrameFacts, **values: Any) -> None:
@@ -66,7 +68,10 @@ def is_storable(value: Any, column: str = "") -> bool:
 def plain_json(value: Any) -> Any:
     """Return a value as JSON holds it, with dictionaries for mappings and lists for tuples."""
     if isinstance(value, Mapping):
-        return {name: plain_json(inside) for name, inside in value.items()}
+        return {
+            name: inside if type(inside) in _PLAIN else plain_json(inside)
+            for name, inside in value.items()
+        }
     return [plain_json(inside) for inside in value] if isinstance(value, list | tuple) else value
 
 
@@ -104,17 +109,45 @@ def _fault_of_text(text: str, longest: int | None = None) -> str | None:
 
 
 def _fault_of_document(value: Any) -> str | None:
+    """Return what is wrong with a JSON document, if anything."""
+    return None if _is_seen_to_be_sound(value) else _fault_in(value)
+
+
+def _is_seen_to_be_sound(document: Any) -> bool:
+    """Return whether a document is sound at a glance; most are, and some sound ones are not."""
+    try:
+        text = json.dumps(document, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return "\\u0000" not in text and "\\ud" not in text and _has_text_names(document)
+
+
+def _has_text_names(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_text, value)) and all(map(_has_text_names, _nested(value.values())))
+    return all(map(_has_text_names, _nested(value)))
+
+
+def _is_text(name: object) -> bool:
+    return type(name) is str
+
+
+def _nested(values: Iterable[Any]) -> Iterator[Any]:
+    return (value for value in values if isinstance(value, Mapping | list | tuple))
+
+
+def _fault_in(value: Any) -> str | None:
     """Return what is wrong with the value of a JSON document, if anything."""
     match value:
         case Mapping():
             for name, inside in value.items():
                 if not isinstance(name, str):
                     return f"has the name {name!r}, which is no text"
-                if fault := _fault_of_text(name) or _fault_of_document(inside):
+                if fault := _fault_of_text(name) or _fault_in(inside):
                     return f"{name!r} {fault}"
             return None
         case list() | tuple():
-            return next((fault for inside in value if (fault := _fault_of_document(inside))), None)
+            return next((fault for inside in value if (fault := _fault_in(inside))), None)
         case int():
             return None
         case date() | Binning():
