@@ -93,7 +93,7 @@ def test_facts_share_no_attributes():
     assert FrameFacts().configuration_mode == "default"
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES])
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, 3 * CHUNK_BYTES, 9 * CHUNK_BYTES + 1])
 def test_a_digest_is_of_every_byte(size):
     data = bytes(number % 251 for number in range(1000)) * (size // 1000 + 1)
     data = data[:size]
@@ -131,3 +131,11 @@ def test_a_digest_takes_flat_memory():
     tracemalloc.stop()
     assert digest.size == 64 * CHUNK_BYTES
     assert peak < 4 * CHUNK_BYTES
+
+
+def test_what_a_sink_raises_ends_a_digest_of_a_large_stream():
+    def full(_chunk):
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        digest_stream(io.BytesIO(bytes(10 * CHUNK_BYTES)), sink=full)
