@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from calrecords.datafiles.fits_blocks import BLOCK_BYTES, Hdu
+from calrecords.datafiles.fits_blocks import Hdu
 from calrecords.datafiles.gunzip import Gunzip
 
 _ONES = 0xFFFFFFFF
+_WORD_BYTES = 4
 
 
 class ContentCheck(Protocol):
@@ -96,8 +97,8 @@ class HduChecksums:
         """Take the next bytes."""
         if not self._spans:
             return
-        data = self._carry + chunk
-        whole = len(data) // BLOCK_BYTES * BLOCK_BYTES
+        data = self._carry + chunk if self._carry else chunk
+        whole = len(data) // _WORD_BYTES * _WORD_BYTES
         view = memoryview(data)[:whole]
         for span in self._spans:
             low = max(span.start - self._position, 0)
