@@ -34,6 +34,7 @@ class Bench:
 
     def run(self, code, paths, **job):
         """Return what a process measured of itself: seconds, and peak resident memory."""
+        os.sync()  # else who waits for the disk waits for what others left to be written
         done = subprocess.run(
             [sys.executable, "-c", PREPARE + code + REPORT],
             input=json.dumps({"paths": [str(path) for path in paths], **job}),
