@@ -158,13 +158,6 @@ class FileStore(ABC):
     def close(self) -> None:
         """Let go of connections; the store is not used after this."""
 
-    def is_there(self) -> bool:
-        """Return whether the store is where it was; a folder whose disk is not mounted is not.
-
-        Asked before a file is said to be lost. True where only an error would tell.
-        """
-        return True
-
     def copy_to(self, stored: StoredFile, sink: BinaryIO) -> ContentDigest:
         """Write this version to `sink` and return what its bytes are, once verified.
 

@@ -247,10 +247,6 @@ class FileSystemStore(FileStore):
             raise ConfigurationError(msg)
         return f"{self._base_url.rstrip('/')}/{quote(stored.key)}"
 
-    def is_there(self) -> bool:
-        """Return whether the folder holds what `check` and `put` make in it."""
-        return (self._root / OWN_FOLDER).is_dir()
-
     def close(self) -> None:
         """Do nothing: no file stays open."""
 

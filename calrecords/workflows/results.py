@@ -26,9 +26,9 @@ class IngestOutcome(StrEnum):
 class IngestStep(StrEnum):
     """The boundaries between the steps of an ingestion, in order.
 
-    `INTENDED` and `RECORDED` are written down in the journal when they are reached. What the
-    others stand for is durable outside, where a resumed ingestion finds it, and is written
-    down with whatever the journal is told next.
+    `INTENDED`, `STORED` and `RECORDED` are written down when they are reached. At the others an
+    effect is durable outside while the journal need not say so yet: whoever takes up a killed
+    ingestion asks the archive first.
     """
 
     INTENDED = "intended"

@@ -15,7 +15,6 @@ from calrecords.errors import (
     ChecksumMismatchError,
     DataFileNotFoundError,
     DuplicateRecordError,
-    FileStoreUnavailableError,
     RecordsUnavailableError,
     StoredFileNotFoundError,
     VersionExistsError,
@@ -115,20 +114,12 @@ class Steps:
             self._stored = self._copy_to_store()
         except DataFileNotFoundError:
             self._stored = self._store.find(self._now.key, self._now.digest)
-            if self._stored is None and not self._store.is_there():
-                raise self._away() from None
             if self._stored is None:
                 raise
         self._is_ours = self._stored.is_new
         self._reached(IngestStep.PUT)
-        self._claim.note(IngestionState.STORED, version_key=self._stored.version_key)
+        self._claim.advance(IngestionState.STORED, version_key=self._stored.version_key)
         self._reached(IngestStep.STORED)
-
-    def _away(self) -> FileStoreUnavailableError:
-        return FileStoreUnavailableError(
-            f"{self._now.path} is gone, and {self._store!r} is not where it was, so nobody can say"
-            " whether it has the bytes; is its disk mounted?"
-        )
 
     def _copy_to_store(self) -> StoredFile:
         now = self._now

@@ -371,13 +371,3 @@ def test_making_a_store_touches_nothing(tmp_path):
     store.check()
     assert store.root.is_dir()
     assert repr(store) == f"FileSystemStore({str(tmp_path / 'store')!r})"
-
-
-def test_a_folder_is_there_once_it_was_used_and_until_it_is_gone(tmp_path):
-    store = FileSystemStore(tmp_path / "store")
-    assert not store.is_there()
-    store.check()
-    assert store.is_there()
-    (tmp_path / "store").rename(tmp_path / "aside")
-    (tmp_path / "store").mkdir()  # where its disk would be mounted
-    assert not store.is_there()
