@@ -30,8 +30,6 @@ WAL_IS_SAFE_FROM = (3, 51, 3)
 """SQLite's write-ahead log can corrupt a database in versions before this one."""
 
 _WRITER = "calrecords_writer"
-_JOURNAL_BYTES = 1 << 20
-"""Longest rollback journal that is left between two transactions."""
 
 
 def make_engine(url: URL) -> Engine:
@@ -110,11 +108,7 @@ def _let_go_of_sqlite(connection: sqlite3.Connection, *_: Any) -> None:
 def _choose_journal(connection: sqlite3.Connection) -> None:
     if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM:
         set_journal_mode(connection, "wal", BUSY_TIMEOUT_S)
-    elif set_journal_mode(connection, "delete", 0.0):
-        # As safe as "delete", with a folder less to be made durable at each commit.
-        connection.execute("PRAGMA journal_mode = persist")
-        connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
-    else:
+    elif not set_journal_mode(connection, "delete", 0.0):
         log.warning(
             "the records file is in use with a write-ahead log, which SQLite %s can corrupt; "
             "use a newer Python or SQLite in all processes that share it",
