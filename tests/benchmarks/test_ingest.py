@@ -63,21 +63,25 @@ def compare(make_bench, paths, rounds):
     return best
 
 
-def measure(make_bench, benchmark, paths, *, is_enabled):
+def measure(make_bench, benchmark, paths, *, least, is_enabled):
     best = compare(make_bench, paths, ROUNDS if is_enabled else 1)
     ratio = best["ours"] / best["ocs"]
     benchmark.extra_info.update(frames_per_second=best, ratio=ratio)
     benchmark.pedantic(frames_per_second, args=(make_bench, ONE_BY_ONE, paths), rounds=1)
     if is_enabled:
-        assert ratio > 1
+        assert ratio >= least
         assert best["many"] > best["ours"]
 
 
-def test_real_masters_are_ingested_faster(make_bench, make_real_frames, benchmark, is_enabled):
+def test_real_masters_are_ingested_at_twice_the_speed(
+    make_bench, make_real_frames, benchmark, is_enabled
+):
     paths = make_real_frames(60 if is_enabled else 3)
-    measure(make_bench, benchmark, paths, is_enabled=is_enabled)
+    measure(make_bench, benchmark, paths, least=2.0, is_enabled=is_enabled)
 
 
-def test_large_frames_are_ingested_faster(make_bench, make_frames, benchmark, is_enabled):
+def test_large_frames_are_ingested_at_one_and_a_half_times_the_speed(
+    make_bench, make_frames, benchmark, is_enabled
+):
     paths = make_frames(5, 64 * MIB) if is_enabled else make_frames(3, MIB)
-    measure(make_bench, benchmark, paths, is_enabled=is_enabled)
+    measure(make_bench, benchmark, paths, least=1.5, is_enabled=is_enabled)
