@@ -35,6 +35,7 @@ def test_opens_a_frame_in_gzip(tmp_path):
         (b"\xff\xd8\xff\xe0", "x is a JPEG picture and has no HDUs"),
         (gzip.compress(b"a.fits".ljust(9000, b"\0")), "a FITS file with b'SIMPLE  = '"),
     ],
+    ids=["pdf", "jpeg", "gzip"],
 )
 def test_says_what_it_is_that_is_no_fits_file(tmp_path, data, says):
     path = tmp_path / "x"
