@@ -10,6 +10,7 @@ LEVELS = {
     "errors": 0,
     "vocabulary": 0,
     "frames": 0,
+    "matching": 0,
     "forking": 0,
     "datafiles": 1,
     "filestore": 1,
