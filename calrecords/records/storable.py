@@ -54,7 +54,7 @@ def check_storable(name: str, facts: FrameFacts, **values: Any) -> None:
     for keyword, basename in facts.inputs:
         recorded += [("keyword", keyword), ("basename", basename)]
     for what, value in [*recorded, *values.items()]:
-        fault = _fault_of_document(value) if isinstance(value, Mapping) else _fault(value, what)
+        fault = fault_of(value, what)
         if fault is not None:
             msg = f"{name!r} cannot be recorded: {what} {fault}"
             raise InvalidRecordError(msg)
@@ -62,7 +62,7 @@ def check_storable(name: str, facts: FrameFacts, **values: Any) -> None:
 
 def is_storable(value: Any, column: str = "") -> bool:
     """Return whether a value can be in a database, or in this column of it, at all."""
-    return _fault(value, column) is None
+    return fault_of(value, column) is None
 
 
 def plain_json(value: Any) -> Any:
@@ -75,8 +75,8 @@ def plain_json(value: Any) -> Any:
     return [plain_json(inside) for inside in value] if isinstance(value, list | tuple) else value
 
 
-def _fault(value: Any, what: str = "") -> str | None:
-    """Return what is wrong with the value of a column, if anything."""
+def fault_of(value: Any, what: str = "") -> str | None:
+    """Return what is wrong with the value of a column, or with a mapping as JSON, if anything."""
     match value:
         case None | bool():
             return None
@@ -91,6 +91,8 @@ def _fault(value: Any, what: str = "") -> str | None:
             return "has no time zone" if value.utcoffset() is None else None
         case date():
             return None
+        case Mapping():
+            return _fault_of_document(value)
         case Binning():
             return None if max(value.x, value.y) < 1000 else f"is {value}, beyond 999"
     return f"is of type {type(value).__name__}, which no record holds"
@@ -152,4 +154,4 @@ def _fault_in(value: Any) -> str | None:
             return None
         case date() | Binning():
             return f"is of type {type(value).__name__}, which no JSON holds"
-    return _fault(value)
+    return fault_of(value)
