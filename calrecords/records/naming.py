@@ -77,7 +77,7 @@ def frame_row(
             frame_id=frame_id,
             obstype=canonical_obstype(facts.obstype),
             is_master=facts.is_master,
-            instrument_id=_instrument_row(connection, facts),
+            instrument_id=instrument_row(connection, facts),
             recorded_at=now,
         )
         if made is not None:
@@ -147,7 +147,8 @@ def _demand_free(connection: Connection, basename: str, frame_id: int | None) ->
         raise DuplicateRecordError(msg)
 
 
-def _instrument_row(connection: Connection, facts: FrameFacts) -> int:
+def instrument_row(connection: Connection, facts: FrameFacts) -> int:
+    """Return the number of the instrument's row, which is made where there is none."""
     name = facts.instrument or facts.camera
     wanted = {"code": facts.site, "camera": facts.camera, "name": name}
     found = connection.scalar(_instrument, wanted)
