@@ -154,7 +154,8 @@ def ask(
     as_of : datetime, optional
         What was known at this moment counts, UTC.
     max_results : int, optional
-        How many are given; by default the rule's own.
+        How many are given; by default the rule's own. More than a branch of the rule says
+        for this target are never given.
 
     Raises
     ------
@@ -176,10 +177,12 @@ def ask(
         left = tuple(_left(rule, target, branches))
         never = never or next((b.impossible for _, _, b in left if b.impossible), None)
     direction, window, count, order = rule.direction, rule.window, rule.count, rule.order
+    limit = None
     for name, branch in branches:
         direction = branch.direction or direction
         window = branch.window or window
-        count = branch.count or count
+        if branch.count is not None:
+            count, limit = branch.count, branch.count.maximum
         order = branch.order or order
         if branch.no_result and never is None:
             never = f"{rule.name} has no result for this target ({name})"
@@ -211,13 +214,20 @@ def ask(
         direction=direction,
         window=window,
         count=count,
-        max_results=count.maximum if max_results is None else max_results,
+        max_results=_given_at_most(max_results, count, limit),
         never=never,
         _left=left,
     )
 
 
 _ENDLESS = Window()
+
+
+def _given_at_most(wanted: int | None, count: Count, limit: int | None) -> int:
+    """Return how many are given: what the caller wants, but no more than a branch allows."""
+    if wanted is None:
+        return count.maximum
+    return wanted if limit is None else min(wanted, limit)
 
 
 def _branches(rule: Rule, target: Target) -> tuple[tuple[str, Branch], ...]:

@@ -28,7 +28,7 @@ from calrecords.selection.rules import (
     near_names,
 )
 from calrecords.selection.term_reading import TermReader, read_word
-from calrecords.selection.terms import Ends, Nulls
+from calrecords.selection.terms import Ends, Nulls, OfTarget
 from calrecords.selection.units import read_duration
 from calrecords.vocabulary import Verdict
 
@@ -423,10 +423,11 @@ class _RuleReader:
         seen = set()
         for term in rule.terms:
             if term.is_equality:
-                if term.field in seen:
+                key = term.field, isinstance(term.value, OfTarget)
+                if key in seen:
                     msg = "it must be equal to two things at once; remove one"
                     raise self._place.at(term.name).error(msg)
-                seen.add(term.field)
+                seen.add(key)
 
 
 def _read(place: Place, function: Callable[..., Any], *arguments: Any) -> Any:
