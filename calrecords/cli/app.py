@@ -23,6 +23,7 @@ _VERBS = {
     "query": ("querying", "List recorded frames."),
     "show": ("querying", "Show all that is recorded of one frame."),
     "fetch": ("fetching", "Download recorded frames, verified."),
+    "rules": ("ruling", "Check, show and test the rules of selection."),
     "cache": ("caching", "Look after the local copies of downloaded frames."),
     "db": ("database", "Look after the records database."),
     "config": ("configuration", "Show settings and where they come from."),

@@ -76,17 +76,19 @@ def _document(path: Path) -> dict[str, Any]:
 def _bytes(path: Path) -> bytes:
     try:
         found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            msg = f"{path}: it is {kind}; name a TOML file of rules"
-            raise RuleError(msg)
-        if found.st_size > LARGEST_BYTES:
-            msg = f"{path}: it has {found.st_size} bytes, and rules have at most {LARGEST_BYTES}"
-            raise RuleError(msg)
-        return path.read_bytes()
+        is_file = stat.S_ISREG(found.st_mode)
+        read = path.read_bytes() if is_file and found.st_size <= LARGEST_BYTES else b""
     except OSError as error:
         msg = f"{path}: it cannot be read: {error.strerror}"
         raise RuleError(msg) from None
     except ValueError:
         msg = f"{str(path)!r} is not the path of a file"
         raise RuleError(msg) from None
+    if not is_file:
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        msg = f"{path}: it is {kind}; name a TOML file of rules"
+        raise RuleError(msg)
+    if found.st_size > LARGEST_BYTES:
+        msg = f"{path}: it has {found.st_size} bytes, and rules have at most {LARGEST_BYTES}"
+        raise RuleError(msg)
+    return read

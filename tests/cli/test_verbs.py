@@ -14,6 +14,7 @@ README = Path(__file__).parents[2] / "README.md"
 GROUPS = {
     "db": ["upgrade", "downgrade", "current", "check"],
     "config": ["show"],
+    "rules": ["check", "show", "test"],
     "cache": ["list", "where", "verify", "evict"],
 }
 
