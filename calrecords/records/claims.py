@@ -50,13 +50,22 @@ class Claim:
     ----------
     ingestion : Ingestion
         The journal's row, as it was last written or read by this claim.
+    interrupted_since : datetime or None
+        When it was first intended, if it was interrupted and is taken up again, UTC.
     """
 
-    def __init__(self, database: RecordDatabase, owner: str, ingestion: Ingestion) -> None:
+    def __init__(
+        self,
+        database: RecordDatabase,
+        owner: str,
+        ingestion: Ingestion,
+        interrupted_since: datetime | None = None,
+    ) -> None:
         self._database = database
         self._owner = owner
         self._noted: dict[str, Any] = {}
         self.ingestion = ingestion
+        self.interrupted_since = interrupted_since
 
     def note(self, state: IngestionState, **learned: Any) -> Ingestion:
         """Hold that a state is reached, to be written down with whatever is written next.

@@ -51,6 +51,12 @@ _unfinished_of_basename = sa.select(_entries.c.id).where(
     _entries.c.state.in_([str(state) for state in UNFINISHED]),
 )
 
+_reopened = (
+    sa.update(_entries)
+    .where(_entries.c.id == sa.bindparam("number"), _entries.c.state == IngestionState.FAILED)
+    .values(state=IngestionState.INTENDED, error=None, message=None)
+)
+
 
 class Journal:
     """The ingestions of one records database.
@@ -94,13 +100,14 @@ class Journal:
         """Claim what was intended before, with the newer intent where that holds."""
         with Session(connection, expire_on_commit=False) as session:
             entry = session.get_one(JournalEntry, number)
+            since = entry.created_at if entry.state in UNFINISHED else None
             if _is_to_start_again(entry):
                 start_again(entry, intent)
             else:
                 entry.path = intent.path
                 if entry.state == IngestionState.STORED:
                     entry.archive_record = plain_json(intent.archive_record)
-            return self._claimed(session, entry)
+            return self._claimed(session, entry, since)
 
     def claim(self, ingestion_id: int) -> Claim | None:
         """Claim an unfinished ingestion; None if it is finished, or another worker is at it."""
@@ -116,7 +123,7 @@ class Journal:
             session.refresh(entry)
             if entry.state not in UNFINISHED:
                 return None
-            return self._claimed(session, entry)
+            return self._claimed(session, entry, entry.created_at)
 
     def unfinished(self, basename: str | None = None) -> list[Ingestion]:
         """Return the ingestions that can be resumed, oldest first; of one basename, or all."""
@@ -132,6 +139,11 @@ class Journal:
     def failed(self) -> list[Ingestion]:
         """Return the ingestions that ended in a failure, oldest first."""
         return self._in_state(IngestionState.FAILED)
+
+    def reopen(self, ingestion_id: int) -> None:
+        """Make a failed ingestion one that can be resumed."""
+        with self._database.write_rows() as connection:
+            connection.execute(_reopened, {"number": ingestion_id, "updated_at": datetime.now(UTC)})
 
     def _in_state(self, *states: IngestionState, basename: str | None = None) -> list[Ingestion]:
         asked = sa.select(JournalEntry).where(JournalEntry.state.in_(states))
@@ -154,12 +166,12 @@ class Journal:
         assert key is not None
         return Claim(self._database, owner, begun(intent, key[0]))
 
-    def _claimed(self, session: Session, entry: JournalEntry) -> Claim:
+    def _claimed(self, session: Session, entry: JournalEntry, since: datetime | None) -> Claim:
         owner = new_owner()
         entry.lease_owner = owner
         entry.lease_until = datetime.now(UTC) + LEASE
         session.flush()
-        return Claim(self._database, owner, as_ingestion(entry))
+        return Claim(self._database, owner, as_ingestion(entry), since)
 
 
 def _readable(entry: JournalEntry) -> Ingestion | None:
