@@ -20,8 +20,7 @@ from calrecords.records.database import RecordDatabase
 from calrecords.records.journal_entries import as_ingestion
 from calrecords.records.leases import LEASE
 from calrecords.records.models import JournalEntry
-from calrecords.records.reading import get_frame
-from calrecords.records.recording import NewVersion, record_version
+from calrecords.records.recording import NewVersion, record_intended
 from calrecords.records.reminders import Reminders
 from calrecords.vocabulary import IngestionState
 
@@ -132,8 +131,7 @@ class Claim:
                 connection, closed | {"updated_at": now} | dict.fromkeys(_OF_A_HOLD)
             ):
                 raise RecordsUnavailableError(self._lost)
-            record_version(connection, new, now)
-            frame = get_frame(connection, basename=new.basename, md5=new.digest.md5)
+            frame = record_intended(connection, new, now)
         self._noted.clear()
         self.ingestion = replace(self.ingestion, **closed)
         return frame

@@ -41,7 +41,7 @@ _entries: sa.Table = JournalEntry.__table__  # type: ignore[assignment]
 _of_basename = (
     sa.select(
         *(_entries.c.id, _entries.c.path, _entries.c.extension, _entries.c.md5),
-        *(_entries.c.sha256, _entries.c.lease_owner, _entries.c.lease_until),
+        *(_entries.c.sha256, _entries.c.lease_owner, _entries.c.lease_until, _entries.c.state),
     )
     .where(_entries.c.basename == sa.bindparam("named"))
     .with_for_update()
@@ -51,6 +51,7 @@ _unfinished_of_basename = sa.select(_entries.c.id).where(
     _entries.c.state.in_([str(state) for state in UNFINISHED]),
 )
 
+_insert_entry = sa.insert(_entries)
 _reopened = (
     sa.update(_entries)
     .where(_entries.c.id == sa.bindparam("number"), _entries.c.state == IngestionState.FAILED)
@@ -70,11 +71,19 @@ class Journal:
     def __init__(self, database: RecordDatabase) -> None:
         self._database = database
 
-    def intend(self, intent: Intent) -> Claim | None:
+    def intend(self, intent: Intent, *, passes_older: bool = True) -> Claim | None:
         """Write an intent and claim it; None while another worker is at that basename.
 
         An ingestion of the same content of which something is done already is taken up where
         it stands, with what was intended then.
+
+        Parameters
+        ----------
+        intent : Intent
+            What is about to be ingested.
+        passes_older : bool, optional
+            Whether it may come before unfinished ingestions of other contents of this
+            basename; else it is None while there are some.
 
         Raises
         ------
@@ -89,9 +98,10 @@ class Journal:
             _one_at_a_time(connection, intent.basename)
             demand_identity(connection, intent.basename, intent.facts)
             rows = connection.execute(_of_basename, {"named": intent.basename}).all()
-            if not _make_free(connection, rows):
-                return None
             same = _row_of(rows, intent)
+            older = [row for row in rows if row is not same and row.state in UNFINISHED]
+            if (older and not passes_older) or not _make_free(connection, rows):
+                return None
             if same is None:
                 return self._begun(connection, intent)
             return self._taken_up(connection, same.id, intent)
@@ -162,7 +172,7 @@ class Journal:
             "lease_owner": owner,
             "lease_until": datetime.now(UTC) + LEASE,
         }
-        key = connection.execute(sa.insert(_entries), values).inserted_primary_key
+        key = connection.execute(_insert_entry, values).inserted_primary_key
         assert key is not None
         return Claim(self._database, owner, begun(intent, key[0]))
 
