@@ -36,12 +36,19 @@ Observatory Control System's ingester, so that a caller can act on either axis::
         InvalidRecordError                  DoNotRetryError
         RecordsRefusedError                 DoNotRetryError, PermissionError
         SchemaError                         DoNotRetryError
+      SelectionError
+        NoCalibrationError                  DoNotRetryError, LookupError
+        RuleError                           DoNotRetryError
+        InvalidTargetError                  DoNotRetryError
 
 Errors that blame a value are `ValueError` too. All of them pickle, and no message
 ever holds a token, a signed URL or a password.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
 
 
 class CalRecordsError(Exception):
@@ -211,3 +218,48 @@ class RecordsRefusedError(RecordError, DoNotRetryError, PermissionError):
 
 class SchemaError(RecordError, DoNotRetryError):
     """The records database has another schema, or belongs to another archive."""
+
+
+class SelectionError(CalRecordsError):
+    """A calibration cannot be chosen."""
+
+
+class NoCalibrationError(SelectionError, DoNotRetryError, LookupError):
+    """No recorded calibration is what the rule asks for.
+
+    Parameters
+    ----------
+    message : str
+        Which calibration, for what, and where the reasons are.
+    target : Target, optional
+        The frame that needs it, as the rule saw it.
+    rule : str, optional
+        Name of the rule.
+    caltype : str, optional
+        What was looked for.
+    as_of : datetime, optional
+        What was known at this moment counted, UTC.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        target: Any = None,
+        rule: str | None = None,
+        caltype: str | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.target = target
+        self.rule = rule
+        self.caltype = caltype
+        self.as_of = as_of
+
+
+class RuleError(SelectionError, DoNotRetryError, ValueError):
+    """A rule, or a file of rules, cannot be used."""
+
+
+class InvalidTargetError(SelectionError, DoNotRetryError, ValueError):
+    """What needs a calibration is not described well enough to choose one."""

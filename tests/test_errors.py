@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from datetime import UTC, datetime
 
 import pytest
 
@@ -40,10 +41,18 @@ TREE = {
     "InvalidRecordError": ("RecordError", "DoNotRetryError", "ValueError"),
     "RecordsRefusedError": ("RecordError", "DoNotRetryError", "PermissionError"),
     "SchemaError": ("RecordError", "DoNotRetryError"),
+    "SelectionError": ("CalRecordsError",),
+    "NoCalibrationError": ("SelectionError", "DoNotRetryError", "LookupError"),
+    "RuleError": ("SelectionError", "DoNotRetryError", "ValueError"),
+    "InvalidTargetError": ("SelectionError", "DoNotRetryError", "ValueError"),
 }
-CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
+CLASSES = [
+    cls
+    for _, cls in inspect.getmembers(errors, inspect.isclass)
+    if cls.__module__ == errors.__name__
+]
 FAMILIES = {"CalRecordsError", "TransientError", "PermanentError"} | {
-    f"{part}Error" for part in ("DataFile", "Archive", "FileStore", "Record")
+    f"{part}Error" for part in ("DataFile", "Archive", "FileStore", "Record", "Selection")
 }
 OUTCOMES = (
     errors.RetryError,
@@ -83,6 +92,15 @@ def test_an_error_pickles_with_its_message(cls):
     + [
         (errors.ArchiveRefusedError, {"status": 400, "nothing_taken": True}),
         (errors.VersionExistsError, {"nothing_taken": True}),
+        (
+            errors.NoCalibrationError,
+            {
+                "target": {"site": "lsc"},
+                "rule": "bias",
+                "caltype": "BIAS",
+                "as_of": datetime(2026, 3, 10, 4, tzinfo=UTC),
+            },
+        ),
     ],
 )
 def test_an_error_pickles_with_its_attributes(cls, attributes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from calrecords.errors import ConfigurationError, SchemaError
 from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CalibrationFrame, ContentDigest
+from calrecords.matching import MatchSet
 from calrecords.records import migrate, reading
 from calrecords.records.completing import complete_version
 from calrecords.records.engine import BUSY_TIMEOUT_S, as_writer, make_engine
 from calrecords.records.faults import our_errors
+from calrecords.records.match_sets import missing_sets, register_match_sets
 from calrecords.records.models import Archive
 from calrecords.records.naming import insert_once
 from calrecords.records.reading import FrameFilter
@@ -54,6 +56,7 @@ class RecordDatabase:
         self._engine: Engine | None = None
         self._writer: tuple[Engine, Engine] | None = None
         self._archive_root: str | None = None
+        self._match_sets: frozenset[MatchSet] = frozenset()
         start_anew_after_fork(self)
 
     def __repr__(self) -> str:
@@ -115,6 +118,7 @@ class RecordDatabase:
                 self._engine.dispose()
             self._engine = self._writer = None
             self._archive_root = None
+            self._match_sets = frozenset()
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema up to a revision; see `migrate.upgrade` for errors."""
@@ -231,6 +235,27 @@ class RecordDatabase:
                 md5=md5,
                 version_key=version_key,
             )
+
+    def ensure_match_sets(self, sets: Collection[MatchSet]) -> None:
+        """Make sure that versions are indexed by these match sets; see `register_match_sets`.
+
+        What is known to be registered is not asked for again, so that this may be called before
+        each choice.
+
+        Raises
+        ------
+        RecordsRefusedError
+            If one is not registered, and the database cannot be written.
+        """
+        if self._match_sets.issuperset(sets):
+            return
+        wanted = list(sets)
+        with self.read() as connection:
+            missing = missing_sets(connection, wanted)
+        if missing:
+            with self.write_rows() as connection:
+                register_match_sets(connection, missing, datetime.now(UTC))
+        self._match_sets |= frozenset(wanted)
 
     def record(self, new: NewVersion) -> CalibrationFrame:
         """Record a version that the journal need not know of; see `recording.record_version`."""

@@ -1,7 +1,7 @@
 """The tables of the records database, as typed models.
 
 `calibration_frames` is identity, `frame_versions` is content and facts, and the histories
-(`verdicts`, `validity_changes`) are only ever added to.
+(`verdicts`, `validity_changes`, `corrections`) are only ever added to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,14 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
 from calrecords.records.columns import Characters, Document, Identifier, UTCDateTime
@@ -165,6 +172,50 @@ class ValidityChange(Base):
     known_from: Mapped[datetime | None] = mapped_column(default=None)
 
 
+class Correction(Base):
+    """Somebody mended a fact of a version; values are in ``{"value": ...}``, NULL where none."""
+
+    __tablename__ = "corrections"
+
+    id: Mapped[int] = mapped_column(Identifier, primary_key=True, init=False)
+    version_id: Mapped[int] = mapped_column(ForeignKey("frame_versions.id"), index=True)
+    field: Mapped[str]
+    old: Mapped[dict[str, Any] | None] = mapped_column(Document)
+    new: Mapped[dict[str, Any] | None] = mapped_column(Document)
+    reason: Mapped[str]
+    author: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+class RegisteredMatchSet(Base):
+    """A set of fields that versions are indexed by; `fields` is a JSON list."""
+
+    __tablename__ = "match_sets"
+    __table_args__ = (UniqueConstraint("fields", "obstype"),)
+
+    id: Mapped[int] = mapped_column(Identifier, primary_key=True, init=False)
+    fields: Mapped[str]
+    obstype: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+class IndexRow(Base):
+    """A version under one match key, while it is the current one with those facts.
+
+    It is no record but can be made anew from them, so it refers to no table: a check of each
+    row would lock versions that a writer is waiting with.
+    """
+
+    __tablename__ = "selection_index"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    match_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    dateobs: Mapped[datetime] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(Identifier, primary_key=True, autoincrement=False)
+    known_from: Mapped[datetime] = mapped_column(primary_key=True)
+    known_until: Mapped[datetime | None] = mapped_column(default=None)
+
+
 class FrameInput(Base):
     """A frame that a version was made from, by name: it need not be recorded itself."""
 
@@ -178,10 +229,10 @@ class FrameInput(Base):
 
 
 class FrameUse(Base):
-    """A target was reduced with a version."""
+    """A target was reduced with a version; with what was asked, so that it can be asked anew."""
 
     __tablename__ = "frame_uses"
-    __table_args__ = (UniqueConstraint("target_basename", "version_id"),)
+    __table_args__ = (UniqueConstraint("target_basename", "version_id", "caltype"),)
 
     id: Mapped[int] = mapped_column(Identifier, primary_key=True, init=False)
     target_basename: Mapped[str]
@@ -189,6 +240,13 @@ class FrameUse(Base):
     caltype: Mapped[str]
     recorded_at: Mapped[datetime]
     rule: Mapped[str | None] = mapped_column(default=None)
+    rule_version: Mapped[str | None] = mapped_column(default=None)
+    rule_set: Mapped[str | None] = mapped_column(default=None)
+    as_of: Mapped[datetime | None] = mapped_column(default=None)
+    created_before: Mapped[datetime | None] = mapped_column(default=None)
+    include_bad: Mapped[bool | None] = mapped_column(default=None)
+    override: Mapped[str | None] = mapped_column(default=None)
+    target: Mapped[dict[str, Any] | None] = mapped_column(default=None)
 
 
 class Override(Base):
@@ -214,6 +272,8 @@ class Override(Base):
     applies_after: Mapped[datetime | None] = mapped_column(default=None)
     applies_until: Mapped[datetime | None] = mapped_column(default=None)
     withdrawn_at: Mapped[datetime | None] = mapped_column(default=None)
+    withdrawn_by: Mapped[str | None] = mapped_column(default=None)
+    withdrawn_reason: Mapped[str | None] = mapped_column(default=None)
 
 
 class JournalEntry(Base):

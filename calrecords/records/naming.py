@@ -81,7 +81,7 @@ def frame_row(
     row = connection.execute(_locked_identity, {"named": basename}).one_or_none()
     while row is None:
         _demand_free(connection, basename, frame_id)
-        instrument = _instrument_row(connection, of)
+        instrument = instrument_row(connection, of)
         made = insert_once(connection, _frames, instrument_id=instrument, **values)
         if made is not None:
             return made, True
@@ -165,7 +165,16 @@ def _demand_free(connection: Connection, basename: str, frame_id: int | None) ->
         raise DuplicateRecordError(msg)
 
 
-def _instrument_row(connection: Connection, wanted: dict[str, str]) -> int:
+def instrument_row(connection: Connection, wanted: dict[str, str]) -> int:
+    """Return the number of an instrument's row, which is made where there is none.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction that may write.
+    wanted : dict
+        ``code`` of the site, ``camera``, and ``name`` of the instrument.
+    """
     found = connection.scalar(_instrument, wanted)
     if found is None:
         insert_once(connection, _sites, code=wanted["code"])

@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 
 from calrecords.errors import DuplicateRecordError
 from calrecords.frames import CalibrationFrame, ContentDigest, FrameFacts, FrameVersion
+from calrecords.records.match_fields import identity_of
 from calrecords.records.models import FrameInput, Version
 from calrecords.records.naming import demand_identity, frame_row
 from calrecords.records.reading import get_frame
+from calrecords.records.selection_index import close_version, index_version, open_version
 from calrecords.records.storable import check_storable, check_values, plain_json
 from calrecords.vocabulary import Verdict, canonical_obstype
 
@@ -171,7 +173,7 @@ def _record(connection: Connection, new: NewVersion, now: datetime) -> bool:
     if missing := missing_in(version, new.basename, new.digest, key=new.key, **learned):
         _change(connection, version.id, missing)
         recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
-        _choose_current(connection, frame, recorded)
+        _choose_current(connection, frame, recorded, now)
     return False
 
 
@@ -209,13 +211,19 @@ def _write(
     """Insert a version; it is the current one unless the archive stored another one later."""
     is_newest = all(_stored_at(other) <= (new.archived_at or now) for other in others)
     if is_newest and others:
-        connection.execute(_no_longer_current, {"frame": frame})
+        _end_current(connection, frame, others, now)
+    columns = _columns(new, now)
     inserted = connection.execute(
         _insert_version,
-        _columns(new, now) | {"calibration_frame_id": frame} | {"is_current": is_newest},
+        columns | {"calibration_frame_id": frame} | {"is_current": is_newest},
     )
     key = inserted.inserted_primary_key
     assert key is not None
+    if is_newest and others:
+        open_version(connection, key[0], now)
+    elif is_newest:
+        facts = columns | identity_of(new.basename, new.facts)
+        index_version(connection, key[0], facts, columns["attributes"], now)
     rows = [
         {"version_id": key[0], "keyword": keyword, "basename": basename}
         for keyword, basename in dict.fromkeys(new.facts.inputs)
@@ -224,12 +232,24 @@ def _write(
         connection.execute(sa.insert(_inputs), rows)
 
 
-def _choose_current(connection: Connection, frame: int, recorded: Sequence[Any]) -> None:
+def _choose_current(
+    connection: Connection, frame: int, recorded: Sequence[Any], now: datetime
+) -> None:
     """Make the newest version the current one; no two are at any time."""
     newest = max(recorded, key=lambda version: (_stored_at(version), version.id))
     if not newest.is_current:
-        connection.execute(_no_longer_current, {"frame": frame})
+        _end_current(connection, frame, recorded, now)
         _change(connection, newest.id, {"is_current": True})
+        open_version(connection, newest.id, now)
+
+
+def _end_current(
+    connection: Connection, frame: int, recorded: Sequence[Any], now: datetime
+) -> None:
+    for version in recorded:
+        if version.is_current:
+            close_version(connection, version.id, now)
+    connection.execute(_no_longer_current, {"frame": frame})
 
 
 def _change(connection: Connection, version: int, values: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ def check_values(name: str, **values: Any) -> None:
 
 def _check(name: str, values: Iterable[tuple[str, Any]]) -> None:
     for what, value in values:
-        fault = _fault_of_document(value) if isinstance(value, Mapping) else _fault(value, what)
+        fault = fault_of(value, what)
         if fault is not None:
             msg = f"{name!r} cannot be recorded: {what} {fault}"
             raise InvalidRecordError(msg)
@@ -78,7 +78,7 @@ def _check(name: str, values: Iterable[tuple[str, Any]]) -> None:
 
 def is_storable(value: Any, column: str = "") -> bool:
     """Return whether a value can be in a database, or in this column of it, at all."""
-    return _fault(value, column) is None
+    return fault_of(value, column) is None
 
 
 def plain_json(value: Any) -> Any:
@@ -91,8 +91,8 @@ def plain_json(value: Any) -> Any:
     return [plain_json(inside) for inside in value] if isinstance(value, list | tuple) else value
 
 
-def _fault(value: Any, what: str = "") -> str | None:
-    """Return what is wrong with the value of a column, if anything."""
+def fault_of(value: Any, what: str = "") -> str | None:
+    """Return what is wrong with the value of a column, or with a mapping as JSON, if anything."""
     match value:
         case None | bool():
             return None
@@ -107,6 +107,8 @@ def _fault(value: Any, what: str = "") -> str | None:
             return "has no time zone" if value.utcoffset() is None else None
         case date():
             return None
+        case Mapping():
+            return _fault_of_document(value)
         case Binning():
             return None if max(value.x, value.y) < 1000 else f"is {value}, beyond 999"
     return f"is of type {type(value).__name__}, which no record holds"
@@ -168,4 +170,4 @@ def _fault_in(value: Any) -> str | None:
             return None
         case date() | Binning():
             return f"is of type {type(value).__name__}, which no JSON holds"
-    return _fault(value)
+    return fault_of(value)

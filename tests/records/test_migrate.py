@@ -15,12 +15,15 @@ from calrecords.records.urls import database_url
 ALL_TABLES = {
     "archives",
     "calibration_frames",
+    "corrections",
     "frame_inputs",
     "frame_uses",
     "frame_versions",
     "ingestions",
     "instruments",
+    "match_sets",
     "overrides",
+    "selection_index",
     "sites",
     "validity_changes",
     "verdicts",
@@ -29,7 +32,7 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
 
 
 def upgrade():
@@ -56,7 +59,7 @@ def next_version(tmp_path):
         folder = tmp_path / "migrations"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(migrations.script_location(), folder)
-        (folder / "versions" / "0002_next.py").write_text(NEXT.format(failure=failure))
+        (folder / "versions" / "0003_next.py").write_text(NEXT.format(failure=failure))
         return folder
 
     return make
@@ -85,7 +88,7 @@ def test_the_way_up_down_and_up_again_leaves_nothing_behind(backend, empty_place
     database = RecordDatabase(empty_place)
     database.upgrade()
     assert (database.revision(), backend.tables(empty_place)) == (
-        "0001",
+        "0002",
         ALL_TABLES | {"alembic_version"},
     )
     database.downgrade("base")
@@ -125,7 +128,7 @@ def test_a_failed_migration_leaves_nothing_and_the_next_one_works(
     migrations.upgrade(url, scripts=next_version())
     assert backend.tables(place) == ALL_TABLES | {"alembic_version", "halfway"}
     assert sql("SELECT code FROM sites") == [("changed",)]
-    assert database.revision() == "0002"
+    assert database.revision() == "0003"
 
 
 def test_a_failed_first_migration_leaves_an_empty_database(empty_place, backend):
@@ -193,9 +196,9 @@ def test_foreign_keys_hold_once_migrations_are_done(sqlite_database, record_in):
 
 def test_an_old_schema_is_told_to_upgrade(database):
     with database.read() as connection, pytest.raises(SchemaError) as raised:
-        migrations.check(connection, head="0002")
+        migrations.check(connection, head="0003")
     assert str(raised.value) == (
-        f"{database.place} has schema 0001, older than 0002; run: calrecords db upgrade"
+        f"{database.place} has schema 0002, older than 0003; run: calrecords db upgrade"
     )
 
 
@@ -210,9 +213,9 @@ def test_an_old_schema_is_told_to_upgrade(database):
     ],
 )
 def test_a_revision_that_is_not_there_is_a_schema_error(database, verb, revision):
-    with pytest.raises(SchemaError, match=f"cannot {verb} to '.*'.*known are: 0001$"):
+    with pytest.raises(SchemaError, match=f"cannot {verb} to '.*'.*known are: 0001, 0002$"):
         getattr(database, verb)(revision)
-    assert database.revision() == "0001"
+    assert database.revision() == "0002"
 
 
 OPEN = """
@@ -232,7 +235,7 @@ def test_processes_that_find_no_schema_at_once_all_succeed(
     backend, empty_place, together, round_number
 ):
     verb = "open" if backend.name == "sqlite" else "upgrade"
-    assert together(OPEN, *[(empty_place, verb)] * 4) == ["0001\n"] * 4
+    assert together(OPEN, *[(empty_place, verb)] * 4) == ["0002\n"] * 4
 
 
 def test_threads_that_open_one_new_file_at_once_all_succeed(tmp_path):
@@ -247,4 +250,4 @@ def test_threads_that_open_one_new_file_at_once_all_succeed(tmp_path):
     for thread in threads:
         thread.join()
     database.close()
-    assert found == ["0001"] * 4
+    assert found == ["0002"] * 4

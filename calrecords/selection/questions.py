@@ -1,0 +1,378 @@
+"""A rule asked for one target: the probe of the records, and the tests that it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from calrecords.errors import InvalidTargetError
+from calrecords.frames import CalibrationFrame
+from calrecords.matching import Probe
+from calrecords.selection.fields import value_of
+from calrecords.selection.ordering import CLOSEST_IN_TIME, OrderPart
+from calrecords.selection.rules import Branch, Count, Direction, Rule, Window
+from calrecords.selection.targets import Target
+from calrecords.selection.terms import Bound, Ends, Term
+from calrecords.vocabulary import Verdict, parse_time
+
+_MICROSECOND = timedelta(microseconds=1)
+_ONLY_TIME = (CLOSEST_IN_TIME,)
+_ALL_VERDICTS = frozenset(Verdict)
+_SIDES: dict[Direction, tuple[bool, bool, bool]] = {
+    Direction.EITHER: (True, True, True),
+    Direction.BRACKET: (True, True, True),
+    Direction.BEFORE: (True, False, False),
+    Direction.BEFORE_OR_EQUAL: (True, False, True),
+    Direction.AFTER: (False, True, False),
+    Direction.AFTER_OR_EQUAL: (False, True, True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTest:
+    """One thing that a candidate must be, for one target.
+
+    Attributes
+    ----------
+    name : str
+        What people call it.
+    field : str
+        What of the candidate it looks at.
+    allowed : str
+        What satisfies it, for people.
+    passes : callable
+        Whether a candidate satisfies it.
+    actual : callable
+        What a candidate has.
+    """
+
+    name: str
+    field: str
+    allowed: str
+    passes: Callable[[CalibrationFrame], bool]
+    actual: Callable[[CalibrationFrame], Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Question:
+    """Which calibration is wanted for a target.
+
+    Attributes
+    ----------
+    rule : Rule
+        By which rule.
+    target : Target
+        For what.
+    probe : Probe
+        What the records are asked.
+    created_before : datetime or None
+        Candidates must have been made strictly before, UTC.
+    order : tuple of OrderPart
+        Which candidate comes first.
+    prefer : tuple of (str, Term)
+        Name and term of what comes first, before time counts.
+    direction : Direction
+        Where in time.
+    window : Window
+        How far away in time.
+    count : Count
+        How many are wanted.
+    max_results : int
+        How many are given.
+    never : str or None
+        Why nothing can be chosen for this target, whatever is recorded.
+    """
+
+    rule: Rule
+    target: Target
+    probe: Probe
+    created_before: datetime | None
+    order: tuple[OrderPart, ...]
+    prefer: tuple[tuple[str, Term], ...]
+    direction: Direction
+    window: Window
+    count: Count
+    max_results: int
+    never: str | None
+    _left: tuple[tuple[str, Term, Bound], ...]
+
+    @property
+    def is_two_probes(self) -> bool:
+        """Whether the first rows of the probe, on both sides, are the answer."""
+        return not self._left and not self.prefer and self.order == _ONLY_TIME
+
+    @cached_property
+    def residual(self) -> tuple[BoundTest, ...]:
+        """The tests that the probe has not answered already."""
+        return tuple(_term_test(name, term, bound) for name, term, bound in self._left)
+
+    @cached_property
+    def tests(self) -> tuple[BoundTest, ...]:
+        """Every test that a candidate must pass, in their order."""
+        return (*self._keyed(), *self.residual, *_constraints(self))
+
+    def _keyed(self) -> Iterable[BoundTest]:
+        for term in self.rule.plan.terms:
+            bound = term.bind(self.target.values)
+            if bound is not None:
+                yield _term_test(term.name, term, bound)
+
+    def passes(self, frame: CalibrationFrame) -> bool:
+        """Return whether a candidate passes every test."""
+        return self.never is None and all(test.passes(frame) for test in self.tests)
+
+    def passes_residual(self, frame: CalibrationFrame) -> bool:
+        """Return whether a candidate that the probe gave passes what is left."""
+        return all(bound.holds(value_of(frame, term.field)) for _, term, bound in self._left)
+
+
+def ask(
+    rule: Rule,
+    target: Target,
+    *,
+    created_before: datetime | None = None,
+    include_bad: bool = False,
+    as_of: datetime | None = None,
+    max_results: int | None = None,
+) -> Question:
+    """Return the question that a rule is for a target.
+
+    Parameters
+    ----------
+    rule : Rule
+        Says what is wanted.
+    target : Target
+        For what.
+    created_before : datetime, optional
+        Candidates must have been made strictly before, UTC; by default as the rule says, and
+        no condition where the target does not have what the rule names.
+    include_bad : bool
+        Whether candidates that were called bad are taken too.
+    as_of : datetime, optional
+        What was known at this moment counts, UTC.
+    max_results : int, optional
+        How many are given; by default the rule's own.
+
+    Raises
+    ------
+    RuleError
+        If an expression of the rule cannot be computed for this target.
+    """
+    values = target.values
+    plan = rule.plan
+    wanted = dict(plan.constants)
+    never = None
+    for name, source, is_needed in plan.sources:
+        value = values.get(source)
+        if value is None and is_needed and never is None:
+            never = f"the target has no {rule.labels.get(source, source)}, which {rule.name} needs"
+        wanted[name] = value
+    branches = _branches(rule, target) if rule.conditionals else ()
+    left: tuple[tuple[str, Term, Bound], ...] = ()
+    if branches or plan.others:
+        left = tuple(_left(rule, target, branches))
+        never = never or next((b.impossible for _, _, b in left if b.impossible), None)
+    direction, window, count, order = rule.direction, rule.window, rule.count, rule.order
+    for name, branch in branches:
+        direction = branch.direction or direction
+        window = branch.window or window
+        count = branch.count or count
+        order = branch.order or order
+        if branch.no_result and never is None:
+            never = f"{rule.name} has no result for this target ({name})"
+    if created_before is None and rule.created_before is not None:
+        created_before = _moment(rule, target)
+    verdicts = _ALL_VERDICTS if include_bad else rule.verdicts
+    before, after, same = _SIDES[direction]
+    start, end = (None, None) if window == _ENDLESS else _limits(target.dateobs, window)
+    probe = Probe(
+        key=plan.match_set.key(wanted),
+        dateobs=target.dateobs,
+        looks_before=before,
+        looks_after=after,
+        takes_same_time=same,
+        start=start,
+        end=end,
+        verdicts=verdicts,
+        valid_at=target.dateobs if rule.must_be_valid else None,
+        created_before=created_before,
+        as_of=as_of,
+    )
+    return Question(
+        rule=rule,
+        target=target,
+        probe=probe,
+        created_before=created_before,
+        order=order,
+        prefer=_prefer(rule, branches) if rule.prefer or branches else (),
+        direction=direction,
+        window=window,
+        count=count,
+        max_results=count.maximum if max_results is None else max_results,
+        never=never,
+        _left=left,
+    )
+
+
+_ENDLESS = Window()
+
+
+def _branches(rule: Rule, target: Target) -> tuple[tuple[str, Branch], ...]:
+    found = []
+    for conditional in rule.conditionals:
+        chosen = conditional.branch_for(target.values)
+        if chosen is not None:
+            found.append((f"{conditional.name}, branch {chosen[0]}", chosen[1]))
+    return tuple(found)
+
+
+def _left(
+    rule: Rule, target: Target, branches: tuple[tuple[str, Branch], ...]
+) -> Iterable[tuple[str, Term, Bound]]:
+    named = [(term.name, term) for term in rule.plan.others]
+    named += [(f"{term.name} ({name})", term) for name, branch in branches for term in branch.terms]
+    for name, term in named:
+        bound = term.bind(target.values)
+        if bound is not None:
+            yield name, term, bound
+
+
+def _prefer(rule: Rule, branches: tuple[tuple[str, Branch], ...]) -> tuple[tuple[str, Term], ...]:
+    own = [(term.name, term) for term in rule.prefer]
+    added = [(f"{term.name} ({name})", term) for name, branch in branches for term in branch.prefer]
+    return (*own, *added)
+
+
+def _moment(rule: Rule, target: Target) -> datetime | None:
+    value = target.values.get(rule.created_before or "")
+    if value is None:
+        return None
+    try:
+        return parse_time(value)
+    except ValueError as error:
+        msg = f"the target's {rule.created_before}: {error}"
+        raise InvalidTargetError(msg) from None
+
+
+def _limits(moment: datetime, window: Window) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the last time that belong to a window."""
+    inward = _MICROSECOND if window.ends is Ends.OPEN else timedelta(0)
+    start = end = None
+    if window.before is not None:
+        start = _moved(moment, inward - window.before)
+    if window.after is not None:
+        end = _moved(moment, window.after - inward)
+    return start, end
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime | None:
+    try:
+        return moment + by
+    except OverflowError:
+        return None
+
+
+def _term_test(name: str, term: Term, bound: Bound) -> BoundTest:
+    return BoundTest(
+        name,
+        term.field,
+        bound.allowed,
+        lambda frame: bound.holds(value_of(frame, term.field)),
+        lambda frame: value_of(frame, term.field),
+    )
+
+
+def _constraints(question: Question) -> Iterable[BoundTest]:
+    """Return the tests that are no terms: direction, window, verdict, validity, creation."""
+    yield _direction_test(question)
+    start, end = question.probe.start, question.probe.end
+    if start is not None or end is not None:
+        yield BoundTest(
+            "window",
+            "dateobs",
+            _window_text(question),
+            lambda frame: (
+                frame.dateobs is not None
+                and (start is None or start <= frame.dateobs)
+                and (end is None or frame.dateobs <= end)
+            ),
+            _dateobs,
+        )
+    verdicts = question.probe.verdicts
+    yield BoundTest(
+        "verdict",
+        "verdict",
+        " or ".join(sorted(verdicts)),
+        lambda frame: frame.verdict in verdicts,
+        lambda frame: frame.verdict,
+    )
+    if question.probe.valid_at is not None:
+        yield _validity_test(question.probe.valid_at)
+    before = question.created_before
+    if before is not None:
+        yield BoundTest(
+            "created_before",
+            "created",
+            f"before {_said(before)}",
+            lambda frame: frame.created is not None and frame.created < before,
+            lambda frame: frame.created,
+        )
+
+
+def _direction_test(question: Question) -> BoundTest:
+    before, after, same = _SIDES[question.direction]
+    moment = question.target.dateobs
+
+    def passes(frame: CalibrationFrame) -> bool:
+        if frame.dateobs is None:
+            return False
+        if frame.dateobs == moment:
+            return same
+        return before if frame.dateobs < moment else after
+
+    allowed = {
+        Direction.EITHER: "any time",
+        Direction.BRACKET: "any time",
+        Direction.BEFORE: f"before {_said(moment)}",
+        Direction.BEFORE_OR_EQUAL: f"{_said(moment)} or before",
+        Direction.AFTER: f"after {_said(moment)}",
+        Direction.AFTER_OR_EQUAL: f"{_said(moment)} or after",
+    }[question.direction]
+    return BoundTest("direction", "dateobs", allowed, passes, _dateobs)
+
+
+def _window_text(question: Question) -> str:
+    window, moment = question.window, question.target.dateobs
+    start = None if window.before is None else _moved(moment, -window.before)
+    end = None if window.after is None else _moved(moment, window.after)
+    said = [
+        *(() if start is None else (f"from {_said(start)}",)),
+        *(() if end is None else (f"to {_said(end)}",)),
+    ]
+    return f"{' '.join(said)}, ends {window.ends.value}"
+
+
+def _validity_test(moment: datetime) -> BoundTest:
+    return BoundTest(
+        "validity",
+        "good_after",
+        f"valid at {_said(moment)}",
+        lambda frame: (
+            (frame.good_after is None or frame.good_after <= moment)
+            and (frame.good_until is None or moment < frame.good_until)
+        ),
+        lambda frame: (frame.good_after, frame.good_until),
+    )
+
+
+def _dateobs(frame: CalibrationFrame) -> datetime | None:
+    return frame.dateobs
+
+
+def _said(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace(
+        "+00:00", "Z"
+    )

@@ -1,0 +1,441 @@
+"""Rules: which calibration a target needs, as frozen data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from calrecords.errors import RuleError
+from calrecords.matching import MatchSet
+from calrecords.selection.fields import is_in_keys
+from calrecords.selection.ordering import CLOSEST_IN_TIME, OrderPart
+from calrecords.selection.targets import Target
+from calrecords.selection.terms import Ends, Nulls, OfTarget, Operator, Term
+from calrecords.vocabulary import Verdict
+
+ACCEPTED = frozenset({Verdict.GOOD, Verdict.UNKNOWN})
+ALWAYS_EQUAL = frozenset({"site", "camera", "obstype"})
+"""Fields that no other list of equal fields replaces."""
+
+
+class Direction(StrEnum):
+    """Where in time calibrations are looked for, from the target."""
+
+    EITHER = "either"
+    BEFORE = "before"
+    BEFORE_OR_EQUAL = "before_or_equal"
+    AFTER = "after"
+    AFTER_OR_EQUAL = "after_or_equal"
+    BRACKET = "bracket"
+
+
+class Requirement(StrEnum):
+    """Whether a target cannot do without a calibration."""
+
+    REQUIRED = "required"
+    PERMITTED = "permitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far away in time a calibration may be.
+
+    Attributes
+    ----------
+    before, after : timedelta or None
+        From the target's time; None is without end.
+    ends : Ends
+        Whether the ends belong to it.
+    """
+
+    before: timedelta | None = None
+    after: timedelta | None = None
+    ends: Ends = Ends.CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many calibrations are wanted.
+
+    Attributes
+    ----------
+    minimum : int
+        With fewer, nothing is chosen.
+    maximum : int
+        How many a choice gives, unless the caller says otherwise; of a bracket, both sides.
+    """
+
+    minimum: int = 1
+    maximum: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Conditions of which one must hold."""
+
+    parts: tuple[Condition, ...]
+
+    def holds_for(self, values: Mapping[str, Any]) -> bool:
+        """Return whether one of them holds for a target."""
+        return any(part.holds_for(values) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Conditions that must all hold; of none they do."""
+
+    parts: tuple[Condition, ...] = ()
+
+    def holds_for(self, values: Mapping[str, Any]) -> bool:
+        """Return whether all of them hold for a target."""
+        return all(part.holds_for(values) for part in self.parts)
+
+
+Condition = Term | AnyOf | AllOf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """What a rule adds or changes for the targets that a condition holds for.
+
+    Attributes
+    ----------
+    when : AllOf
+        The condition.
+    terms : tuple of Term
+        Further terms.
+    prefer : tuple of Term
+        Further preferences.
+    direction, window, count, order : optional
+        In place of the rule's own; None leaves it.
+    no_result : bool
+        Whether there is nothing to choose.
+    """
+
+    when: AllOf = AllOf()
+    terms: tuple[Term, ...] = ()
+    prefer: tuple[Term, ...] = ()
+    direction: Direction | None = None
+    window: Window | None = None
+    count: Count | None = None
+    order: tuple[OrderPart, ...] | None = None
+    no_result: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """Branches, of which the first whose condition holds counts.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    branches : tuple of Branch
+        In their order.
+    """
+
+    name: str
+    branches: tuple[Branch, ...]
+
+    def branch_for(self, values: Mapping[str, Any]) -> tuple[int, Branch] | None:
+        """Return the number, from 1, and the branch that counts for a target."""
+        for number, branch in enumerate(self.branches, start=1):
+            if branch.when.holds_for(values):
+                return number, branch
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlan:
+    """How the key of a rule's match set is made from a target.
+
+    Attributes
+    ----------
+    match_set : MatchSet
+        The fields.
+    constants : mapping
+        Values that are the same for every target.
+    sources : tuple of (str, str, Term)
+        Field, the target's field that gives it, and the term.
+    terms : tuple of Term
+        The terms that the key answers.
+    others : tuple of Term
+        The unconditional terms that it does not.
+    """
+
+    match_set: MatchSet
+    constants: Mapping[str, Any]
+    sources: tuple[tuple[str, str, bool], ...]
+    terms: tuple[Term, ...]
+    others: tuple[Term, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Which calibration of one type a target needs.
+
+    Attributes
+    ----------
+    name, version, description : str
+        What it is called, and which state of it this is.
+    caltype : str
+        What it finds.
+    sites, cameras, instruments : frozenset of str
+        The targets it is for; empty for all.
+    effective_from, effective_until : datetime or None
+        Half-open range of the target's time in which it applies, UTC.
+    when : AllOf
+        What must hold for a target that it is for.
+    required_when, permitted_when : AllOf or None
+        The targets that cannot, or can, do without; where neither is said, it is required.
+    terms : tuple of Term
+        What a candidate must be.
+    conditionals : tuple of Conditional
+        What changes with the target.
+    prefer : tuple of Term
+        Candidates that satisfy these come first, before time counts.
+    order : tuple of OrderPart
+        Which of the rest comes first; `tie_break` decides in the end.
+    direction : Direction
+        Where in time it looks.
+    window : Window
+        How far away in time.
+    verdicts : frozenset of Verdict
+        Which are accepted.
+    must_be_valid : bool
+        Whether the validity range must hold the target's time.
+    created_before : str or None
+        The target's field that holds the time before which candidates must have been made.
+    count : Count
+        How many.
+    exclusive : bool
+        Whether no two masters of one configuration may be valid at one time.
+    nulls : Nulls or None
+        What a missing value means where a term does not say; None is each operator's own.
+    labels : mapping
+        Fields as the rule file calls them.
+    """
+
+    name: str
+    caltype: str
+    version: str = "1"
+    description: str = ""
+    sites: frozenset[str] = frozenset()
+    cameras: frozenset[str] = frozenset()
+    instruments: frozenset[str] = frozenset()
+    effective_from: datetime | None = None
+    effective_until: datetime | None = None
+    when: AllOf = AllOf()
+    required_when: AllOf | None = None
+    permitted_when: AllOf | None = None
+    terms: tuple[Term, ...] = ()
+    conditionals: tuple[Conditional, ...] = ()
+    prefer: tuple[Term, ...] = ()
+    order: tuple[OrderPart, ...] = (CLOSEST_IN_TIME,)
+    direction: Direction = Direction.EITHER
+    window: Window = Window()
+    verdicts: frozenset[Verdict] = ACCEPTED
+    must_be_valid: bool = True
+    created_before: str | None = None
+    count: Count = Count()
+    exclusive: bool = False
+    nulls: Nulls | None = None
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def specificity(self) -> tuple[bool, bool, bool, bool]:
+        """How narrowly it says what it is for; the highest that applies is taken."""
+        return (bool(self.cameras), bool(self.instruments), bool(self.sites), bool(self.when.parts))
+
+    @cached_property
+    def applies_to_all(self) -> bool:
+        """Whether there is no target that it is not for."""
+        times = self.effective_from is None and self.effective_until is None
+        return times and not any(self.specificity)
+
+    def applies_to(self, target: Target) -> bool:
+        """Return whether it is for a target."""
+        values = target.values
+        scopes = (
+            (self.cameras, "camera"),
+            (self.instruments, "instrument"),
+            (self.sites, "site"),
+        )
+        return (
+            all(not wanted or values.get(name) in wanted for wanted, name in scopes)
+            and (self.effective_from is None or self.effective_from <= target.dateobs)
+            and (self.effective_until is None or target.dateobs < self.effective_until)
+            and self.when.holds_for(values)
+        )
+
+    def requirement_for(self, target: Target) -> Requirement | None:
+        """Return whether a target cannot, or can, do without; None where it is not asked for."""
+        if self.required_when is None and self.permitted_when is None:
+            return Requirement.REQUIRED
+        if self.required_when is not None and self.required_when.holds_for(target.values):
+            return Requirement.REQUIRED
+        if self.permitted_when is not None and self.permitted_when.holds_for(target.values):
+            return Requirement.PERMITTED
+        return None
+
+    @cached_property
+    def plan(self) -> KeyPlan:
+        """How its key is made, and what the key leaves to be tested."""
+        keyed: dict[str, Term] = {}
+        for term in self.terms:
+            if term.is_equality and is_in_keys(term.field):
+                keyed.setdefault(term.field, term)
+        constants = {
+            name: term.value for name, term in keyed.items() if not isinstance(term.value, OfTarget)
+        }
+        sources = tuple(
+            (name, term.value.field, term.nulls is Nulls.NEVER)
+            for name, term in keyed.items()
+            if isinstance(term.value, OfTarget)
+        )
+        obstype = str(constants.get("obstype", ""))
+        names = sorted(keyed.keys() - ({"obstype"} if obstype else set()))
+        taken = set(map(id, keyed.values()))
+        return KeyPlan(
+            MatchSet(tuple(names), obstype),
+            constants,
+            sources,
+            tuple(term for term in self.terms if id(term) in taken),
+            tuple(term for term in self.terms if id(term) not in taken),
+        )
+
+    def with_equal_fields(self, names: Iterable[str]) -> Rule:
+        """Return it with other fields that must be the target's, beside site, camera and type."""
+        own = {term.field: term for term in self.terms if isinstance(term.value, OfTarget)}
+        nulls = self.nulls or Nulls.MATCH
+        wanted = [name for name in names if name not in ALWAYS_EQUAL]
+        kept = tuple(term for term in self.terms if not term.is_equality or not _is_replaced(term))
+        new = tuple(
+            own[name] if name in own and own[name].is_equality else _same_as_target(name, nulls)
+            for name in dict.fromkeys(wanted)
+        )
+        return replace(self, terms=kept + new)
+
+
+def _is_replaced(term: Term) -> bool:
+    return isinstance(term.value, OfTarget) and term.field not in ALWAYS_EQUAL
+
+
+def _same_as_target(name: str, nulls: Nulls) -> Term:
+    return Term(field=name, operator=Operator.EQUAL, value=OfTarget(name), nulls=nulls)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleSet:
+    """The rules of an observatory.
+
+    Attributes
+    ----------
+    name, version, description : str
+        What they are called, and which state of them this is.
+    fields : mapping
+        An observatory's names, and ours for them.
+    rules : tuple of Rule
+        In the order of the file.
+    source : str
+        Where they were read.
+    """
+
+    name: str
+    version: str
+    rules: tuple[Rule, ...]
+    description: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+    source: str = ""
+
+    @cached_property
+    def caltypes(self) -> tuple[str, ...]:
+        """The calibration types that it has rules for, in the order of the file."""
+        return tuple({rule.caltype.casefold(): rule.caltype for rule in self.rules}.values())
+
+    @cached_property
+    def _by_caltype(self) -> Mapping[str, tuple[Rule, ...]]:
+        found: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            found.setdefault(rule.caltype.casefold(), []).append(rule)
+        return {
+            caltype: tuple(sorted(rules, key=lambda rule: rule.specificity, reverse=True))
+            for caltype, rules in found.items()
+        }
+
+    def rule(self, name: str) -> Rule:
+        """Return the rule of a name.
+
+        Raises
+        ------
+        RuleError
+            If there is none.
+        """
+        for rule in self.rules:
+            if rule.name == name:
+                return rule
+        hint = near_names(name, [rule.name for rule in self.rules])
+        msg = f"the rules {self.name} have no rule {name!r}{hint}"
+        raise RuleError(msg)
+
+    def rule_for(self, caltype: str, target: Target) -> Rule:
+        """Return the rule that says which calibration of a type a target needs.
+
+        A rule for the target's camera is taken before one for its instrument, its site and
+        one for all; then one with a condition before one without, then the first in the file.
+
+        Raises
+        ------
+        RuleError
+            If there is none.
+        """
+        rules = self._by_caltype.get(caltype.casefold(), ())
+        for rule in rules:
+            if rule.applies_to_all or rule.applies_to(target):
+                return rule
+        if not rules:
+            known = ", ".join(self.caltypes) or "none"
+            hint = near_names(caltype, self.caltypes)
+            msg = (
+                f"the rules {self.name} have no calibration type {caltype!r}{hint}; known: {known}"
+            )
+            raise RuleError(msg)
+        where = ", ".join(
+            f"{name} {target.values.get(name)}" for name in ("site", "camera", "instrument")
+        )
+        msg = (
+            f"no rule of {self.name} for {caltype} is for {where} at "
+            f"{target.dateobs:%Y-%m-%dT%H:%M:%S}; its rules: {', '.join(r.name for r in rules)}"
+        )
+        raise RuleError(msg)
+
+    def caltypes_for(self, target: Target) -> dict[str, Requirement]:
+        """Return the calibration types that a target's rules require or permit."""
+        found: dict[str, Requirement] = {}
+        for caltype in self.caltypes:
+            rules = self._by_caltype[caltype.casefold()]
+            rule = next((rule for rule in rules if rule.applies_to(target)), None)
+            requirement = None if rule is None else rule.requirement_for(target)
+            if requirement is not None:
+                found[caltype] = requirement
+        return found
+
+    def match_sets(self) -> tuple[MatchSet, ...]:
+        """Return what the records must be indexed by, so that each rule is an index probe."""
+        return tuple(sorted({rule.plan.match_set for rule in self.rules}))
+
+    def in_our_words(self, mapping: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a mapping in an observatory's words with our names."""
+        return {self.fields.get(name, name): value for name, value in mapping.items()}
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """Return a question about the known name that is nearest, or nothing."""
+    by_fold = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+    return f"; did you mean {by_fold[near[0]]!r}?" if near else ""
