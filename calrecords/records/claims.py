@@ -20,8 +20,7 @@ from calrecords.records.database import RecordDatabase
 from calrecords.records.journal_entries import as_ingestion
 from calrecords.records.leases import LEASE
 from calrecords.records.models import JournalEntry
-from calrecords.records.reading import get_frame
-from calrecords.records.recording import NewVersion, record_version
+from calrecords.records.recording import NewVersion, record_intended
 from calrecords.records.reminders import Reminders
 from calrecords.vocabulary import IngestionState
 
@@ -50,13 +49,22 @@ class Claim:
     ----------
     ingestion : Ingestion
         The journal's row, as it was last written or read by this claim.
+    interrupted_since : datetime or None
+        When it was first intended, if it was interrupted and is taken up again, UTC.
     """
 
-    def __init__(self, database: RecordDatabase, owner: str, ingestion: Ingestion) -> None:
+    def __init__(
+        self,
+        database: RecordDatabase,
+        owner: str,
+        ingestion: Ingestion,
+        interrupted_since: datetime | None = None,
+    ) -> None:
         self._database = database
         self._owner = owner
         self._noted: dict[str, Any] = {}
         self.ingestion = ingestion
+        self.interrupted_since = interrupted_since
 
     def note(self, state: IngestionState, **learned: Any) -> Ingestion:
         """Hold that a state is reached, to be written down with whatever is written next.
@@ -123,8 +131,7 @@ class Claim:
                 connection, closed | {"updated_at": now} | dict.fromkeys(_OF_A_HOLD)
             ):
                 raise RecordsUnavailableError(self._lost)
-            record_version(connection, new, now)
-            frame = get_frame(connection, basename=new.basename, md5=new.digest.md5)
+            frame = record_intended(connection, new, now)
         self._noted.clear()
         self.ingestion = replace(self.ingestion, **closed)
         return frame

@@ -18,7 +18,7 @@ from calrecords.frames import CalibrationFrame, ContentDigest
 from calrecords.matching import MatchSet
 from calrecords.records import migrate, reading
 from calrecords.records.completing import complete_version
-from calrecords.records.engine import as_writer, make_engine
+from calrecords.records.engine import BUSY_TIMEOUT_S, as_writer, make_engine
 from calrecords.records.faults import our_errors
 from calrecords.records.match_sets import missing_sets, register_match_sets
 from calrecords.records.models import Archive
@@ -52,6 +52,7 @@ class RecordDatabase:
     def __init__(self, database: str | Path) -> None:
         self._url = database_url(database)
         self._lock = threading.Lock()
+        self._turn_lock = threading.RLock()
         self._engine: Engine | None = None
         self._writer: tuple[Engine, Engine] | None = None
         self._archive_root: str | None = None
@@ -156,8 +157,21 @@ class RecordDatabase:
     @contextmanager
     def write_rows(self) -> Iterator[Connection]:
         """Give a connection for writing, in one transaction; all of it lands, or nothing."""
-        with our_errors(self._url), self._writing().begin() as connection:
+        with our_errors(self._url), self._turn(), self._writing().begin() as connection:
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let threads write one after the other where the database has one writer at a time.
+
+        SQLite would have them look again and again, with pauses that grow.
+        """
+        taken = not self.is_server and self._turn_lock.acquire(timeout=BUSY_TIMEOUT_S)
+        try:
+            yield
+        finally:
+            if taken:
+                self._turn_lock.release()
 
     def demand_archive(self, archive_root: str) -> None:
         """Refuse an archive that the frame IDs of this database are not of.
@@ -305,6 +319,7 @@ class RecordDatabase:
     def start_anew(self) -> None:
         """Leave the parent its connections, and its lock, which a thread of it may hold."""
         self._lock = threading.Lock()
+        self._turn_lock = threading.RLock()
         if self._engine is not None:
             _inherited.append(self._engine)
         self._engine = self._writer = None

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
-from calrecords.frames import FrameFacts
 from calrecords.records.importing_decisions import Decisions
 from calrecords.records.importing_known import KnownFrame, KnownVersion
 from calrecords.records.importing_rows import AT, COLUMNS, ImportRow, Marking
@@ -108,8 +107,8 @@ class ChunkWriter:
             for site, camera, name, number in self._connection.exec_driver_sql(_INSTRUMENTS)
         }
         for site, camera, name in {(*f.identity[2:], f.instrument) for f in frames} - set(found):
-            facts = FrameFacts(site=site, camera=camera, instrument=name)
-            found[site, camera, name] = instrument_row(self._connection, facts)
+            wanted = {"code": site, "camera": camera, "name": name}
+            found[site, camera, name] = instrument_row(self._connection, wanted)
         return found
 
     def _write_changes(self, decisions: Decisions) -> None:

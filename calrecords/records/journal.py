@@ -41,7 +41,7 @@ _entries: sa.Table = JournalEntry.__table__  # type: ignore[assignment]
 _of_basename = (
     sa.select(
         *(_entries.c.id, _entries.c.path, _entries.c.extension, _entries.c.md5),
-        *(_entries.c.sha256, _entries.c.lease_owner, _entries.c.lease_until),
+        *(_entries.c.sha256, _entries.c.lease_owner, _entries.c.lease_until, _entries.c.state),
     )
     .where(_entries.c.basename == sa.bindparam("named"))
     .with_for_update()
@@ -49,6 +49,13 @@ _of_basename = (
 _unfinished_of_basename = sa.select(_entries.c.id).where(
     _entries.c.basename == sa.bindparam("named"),
     _entries.c.state.in_([str(state) for state in UNFINISHED]),
+)
+
+_insert_entry = sa.insert(_entries)
+_reopened = (
+    sa.update(_entries)
+    .where(_entries.c.id == sa.bindparam("number"), _entries.c.state == IngestionState.FAILED)
+    .values(state=IngestionState.INTENDED, error=None, message=None)
 )
 
 
@@ -64,11 +71,19 @@ class Journal:
     def __init__(self, database: RecordDatabase) -> None:
         self._database = database
 
-    def intend(self, intent: Intent) -> Claim | None:
+    def intend(self, intent: Intent, *, passes_older: bool = True) -> Claim | None:
         """Write an intent and claim it; None while another worker is at that basename.
 
         An ingestion of the same content of which something is done already is taken up where
         it stands, with what was intended then.
+
+        Parameters
+        ----------
+        intent : Intent
+            What is about to be ingested.
+        passes_older : bool, optional
+            Whether it may come before unfinished ingestions of other contents of this
+            basename; else it is None while there are some.
 
         Raises
         ------
@@ -83,9 +98,10 @@ class Journal:
             _one_at_a_time(connection, intent.basename)
             demand_identity(connection, intent.basename, intent.facts)
             rows = connection.execute(_of_basename, {"named": intent.basename}).all()
-            if not _make_free(connection, rows):
-                return None
             same = _row_of(rows, intent)
+            older = [row for row in rows if row is not same and row.state in UNFINISHED]
+            if (older and not passes_older) or not _make_free(connection, rows):
+                return None
             if same is None:
                 return self._begun(connection, intent)
             return self._taken_up(connection, same.id, intent)
@@ -94,13 +110,14 @@ class Journal:
         """Claim what was intended before, with the newer intent where that holds."""
         with Session(connection, expire_on_commit=False) as session:
             entry = session.get_one(JournalEntry, number)
+            since = entry.created_at if entry.state in UNFINISHED else None
             if _is_to_start_again(entry):
                 start_again(entry, intent)
             else:
                 entry.path = intent.path
                 if entry.state == IngestionState.STORED:
                     entry.archive_record = plain_json(intent.archive_record)
-            return self._claimed(session, entry)
+            return self._claimed(session, entry, since)
 
     def claim(self, ingestion_id: int) -> Claim | None:
         """Claim an unfinished ingestion; None if it is finished, or another worker is at it."""
@@ -116,7 +133,7 @@ class Journal:
             session.refresh(entry)
             if entry.state not in UNFINISHED:
                 return None
-            return self._claimed(session, entry)
+            return self._claimed(session, entry, entry.created_at)
 
     def unfinished(self, basename: str | None = None) -> list[Ingestion]:
         """Return the ingestions that can be resumed, oldest first; of one basename, or all."""
@@ -132,6 +149,11 @@ class Journal:
     def failed(self) -> list[Ingestion]:
         """Return the ingestions that ended in a failure, oldest first."""
         return self._in_state(IngestionState.FAILED)
+
+    def reopen(self, ingestion_id: int) -> None:
+        """Make a failed ingestion one that can be resumed."""
+        with self._database.write_rows() as connection:
+            connection.execute(_reopened, {"number": ingestion_id, "updated_at": datetime.now(UTC)})
 
     def _in_state(self, *states: IngestionState, basename: str | None = None) -> list[Ingestion]:
         asked = sa.select(JournalEntry).where(JournalEntry.state.in_(states))
@@ -150,16 +172,16 @@ class Journal:
             "lease_owner": owner,
             "lease_until": datetime.now(UTC) + LEASE,
         }
-        key = connection.execute(sa.insert(_entries), values).inserted_primary_key
+        key = connection.execute(_insert_entry, values).inserted_primary_key
         assert key is not None
         return Claim(self._database, owner, begun(intent, key[0]))
 
-    def _claimed(self, session: Session, entry: JournalEntry) -> Claim:
+    def _claimed(self, session: Session, entry: JournalEntry, since: datetime | None) -> Claim:
         owner = new_owner()
         entry.lease_owner = owner
         entry.lease_until = datetime.now(UTC) + LEASE
         session.flush()
-        return Claim(self._database, owner, as_ingestion(entry))
+        return Claim(self._database, owner, as_ingestion(entry), since)
 
 
 def _readable(entry: JournalEntry) -> Ingestion | None:

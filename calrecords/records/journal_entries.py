@@ -94,6 +94,9 @@ def start_again(entry: JournalEntry, intent: Intent) -> None:
     Its version key stays: bytes of an earlier attempt may still be in the store, and the archive
     may even refer to them.
     """
+    now = datetime.now(UTC)
+    if entry.state not in UNFINISHED:
+        entry.created_at = now
     entry.state = IngestionState.INTENDED
     entry.path = intent.path
     entry.key = intent.key
@@ -102,7 +105,7 @@ def start_again(entry: JournalEntry, intent: Intent) -> None:
     entry.archive_record = plain_json(intent.archive_record)
     entry.frame_id = entry.archived_at = None
     entry.error = entry.message = entry.next_attempt_at = None
-    entry.updated_at = datetime.now(UTC)
+    entry.updated_at = now
 
 
 def as_ingestion(entry: JournalEntry) -> Ingestion:

@@ -67,19 +67,22 @@ def frame_row(
     DuplicateRecordError
         If the basename or the frame ID is another frame's already.
     """
+    values = {
+        "basename": basename,
+        "frame_id": frame_id,
+        "obstype": canonical_obstype(facts.obstype),
+        "is_master": facts.is_master,
+        "recorded_at": now,
+    }
+    of = {"code": facts.site, "camera": facts.camera, "name": facts.instrument or facts.camera}
+    made = connection.scalar(_insert_of_known(connection.dialect.name), values | of)
+    if made is not None:
+        return int(made), True
     row = connection.execute(_locked_identity, {"named": basename}).one_or_none()
     while row is None:
         _demand_free(connection, basename, frame_id)
-        made = insert_once(
-            connection,
-            _frames,
-            basename=basename,
-            frame_id=frame_id,
-            obstype=canonical_obstype(facts.obstype),
-            is_master=facts.is_master,
-            instrument_id=instrument_row(connection, facts),
-            recorded_at=now,
-        )
+        instrument = instrument_row(connection, of)
+        made = insert_once(connection, _frames, instrument_id=instrument, **values)
         if made is not None:
             return made, True
         row = connection.execute(_locked_identity, {"named": basename}).one_or_none()
@@ -105,6 +108,21 @@ def insert_once(connection: Connection, table: sa.Table, **values: Any) -> int |
 def _insert_unless_there(table: sa.Table, dialect: str) -> sa.Insert:
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return insert(table).on_conflict_do_nothing().returning(table.c.id)
+
+
+@cache
+def _insert_of_known(dialect: str) -> sa.Insert:
+    """Return the insert of a frame that is new, of an instrument that is known: most are."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    names = ("basename", "frame_id", "obstype", "is_master", "recorded_at")
+    given = (sa.bindparam(name, type_=_frames.c[name].type) for name in names)
+    known = _instrument.with_only_columns(*given, _instruments.c.id)
+    return (
+        insert(_frames)
+        .from_select([*names, "instrument_id"], known)
+        .on_conflict_do_nothing()
+        .returning(_frames.c.id)
+    )
 
 
 def _demand_same(row: Any, basename: str, facts: FrameFacts) -> None:
@@ -147,14 +165,21 @@ def _demand_free(connection: Connection, basename: str, frame_id: int | None) ->
         raise DuplicateRecordError(msg)
 
 
-def instrument_row(connection: Connection, facts: FrameFacts) -> int:
-    """Return the number of the instrument's row, which is made where there is none."""
-    name = facts.instrument or facts.camera
-    wanted = {"code": facts.site, "camera": facts.camera, "name": name}
+def instrument_row(connection: Connection, wanted: dict[str, str]) -> int:
+    """Return the number of an instrument's row, which is made where there is none.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction that may write.
+    wanted : dict
+        ``code`` of the site, ``camera``, and ``name`` of the instrument.
+    """
     found = connection.scalar(_instrument, wanted)
     if found is None:
-        insert_once(connection, _sites, code=facts.site)
-        site = connection.scalar(_site, {"code": facts.site})
-        insert_once(connection, _instruments, site_id=site, camera=facts.camera, name=name)
+        insert_once(connection, _sites, code=wanted["code"])
+        site = connection.scalar(_site, {"code": wanted["code"]})
+        named = {"camera": wanted["camera"], "name": wanted["name"]}
+        insert_once(connection, _instruments, site_id=site, **named)
         found = connection.scalar(_instrument, wanted)
     return int(found or 0)

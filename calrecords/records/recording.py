@@ -16,13 +16,14 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from calrecords.errors import DuplicateRecordError
-from calrecords.frames import ContentDigest, FrameFacts
+from calrecords.frames import CalibrationFrame, ContentDigest, FrameFacts, FrameVersion
 from calrecords.records.match_fields import identity_of
 from calrecords.records.models import FrameInput, Version
 from calrecords.records.naming import demand_identity, frame_row
+from calrecords.records.reading import get_frame
 from calrecords.records.selection_index import close_version, index_version, open_version
-from calrecords.records.storable import check_storable, plain_json
-from calrecords.vocabulary import Verdict
+from calrecords.records.storable import check_storable, check_values, plain_json
+from calrecords.vocabulary import Verdict, canonical_obstype
 
 _SAME_NAME = (
     "telescope",
@@ -42,7 +43,10 @@ _SAME_NAME = (
     "pipeline_name",
     "pipeline_version",
 )
-
+_SHOWN_ALIKE = (
+    *("is_master", "reduction_level", "site", "camera", "filter", "binning", "configuration_mode"),
+    *("exposure_time", "ccd_temperature", "dateobs", "dayobs", "created"),
+)
 
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
 _inputs: sa.Table = FrameInput.__table__  # type: ignore[assignment]
@@ -51,6 +55,7 @@ _versions_of_frame = sa.select(
     *(_versions.c.md5, _versions.c.sha256, _versions.c.size),
     *(_versions.c.key, _versions.c.version_key),
 ).where(_versions.c.calibration_frame_id == sa.bindparam("frame"))
+_insert_version = sa.insert(_versions)
 _no_longer_current = (
     sa.update(_versions)
     .where(_versions.c.calibration_frame_id == sa.bindparam("frame"), _versions.c.is_current)
@@ -118,8 +123,8 @@ def check_identity(session: Session, basename: str, facts: FrameFacts) -> None:
     demand_identity(session.connection(), basename, facts)
 
 
-def record_version(writer: Session | Connection, new: NewVersion, now: datetime) -> None:
-    """Write a version, with its frame and inputs.
+def record_version(writer: Session | Connection, new: NewVersion, now: datetime) -> bool:
+    """Write a version, with its frame and inputs; return whether the frame is new.
 
     Raises
     ------
@@ -129,35 +134,74 @@ def record_version(writer: Session | Connection, new: NewVersion, now: datetime)
     InvalidRecordError
         If the database cannot hold a value.
     """
-    _check(new)
-    connection = writer.connection() if isinstance(writer, Session) else writer
-    frame, is_new = frame_row(connection, new.basename, new.facts, new.frame_id, now)
-    if is_new:
-        _write(connection, frame, new, now, ())
-        return
-    recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
-    version = next((row for row in recorded if row.md5 == new.digest.md5), None)
-    if version is None:
-        _write(connection, frame, new, now, recorded)
-        return
-    learned = {"version_key": new.version_key, "archived_at": new.archived_at}
-    if missing := missing_in(version, new.basename, new.digest, key=new.key, **learned):
-        _change(connection, version.id, missing)
-        recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
-        _choose_current(connection, frame, recorded, now)
-
-
-def _check(new: NewVersion) -> None:
     check_storable(
         new.basename + new.extension,
         new.facts,
         basename=new.basename,
         extension=new.extension,
-        size=new.digest.size,
-        key=new.key,
-        version_key=new.version_key,
+        **_learned(new),
+    )
+    connection = writer.connection() if isinstance(writer, Session) else writer
+    return _record(connection, new, now)
+
+
+def record_intended(connection: Connection, new: NewVersion, now: datetime) -> CalibrationFrame:
+    """Write a version whose facts were checked when it was intended; return its frame.
+
+    Raises
+    ------
+    DuplicateRecordError, InvalidRecordError
+        As for `record_version`.
+    """
+    check_values(new.basename + new.extension, **_learned(new))
+    if _record(connection, new, now):
+        return _as_recorded(new)
+    return get_frame(connection, basename=new.basename, md5=new.digest.md5)
+
+
+def _record(connection: Connection, new: NewVersion, now: datetime) -> bool:
+    frame, is_new = frame_row(connection, new.basename, new.facts, new.frame_id, now)
+    if is_new:
+        _write(connection, frame, new, now, ())
+        return True
+    recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
+    version = next((row for row in recorded if row.md5 == new.digest.md5), None)
+    if version is None:
+        _write(connection, frame, new, now, recorded)
+        return False
+    learned = {"version_key": new.version_key, "archived_at": new.archived_at}
+    if missing := missing_in(version, new.basename, new.digest, key=new.key, **learned):
+        _change(connection, version.id, missing)
+        recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
+        _choose_current(connection, frame, recorded, now)
+    return False
+
+
+def _learned(new: NewVersion) -> dict[str, Any]:
+    return {
+        "size": new.digest.size,
+        "key": new.key,
+        "version_key": new.version_key,
+        "frame_id": new.frame_id,
+        "archived_at": new.archived_at,
+    }
+
+
+def _as_recorded(new: NewVersion) -> CalibrationFrame:
+    """Return what the records say of a frame that was new just now."""
+    facts, digest = new.facts, new.digest
+    stored = (digest.md5, digest.sha256, digest.size, new.extension, new.key)
+    return CalibrationFrame(
         frame_id=new.frame_id,
-        archived_at=new.archived_at,
+        basename=new.basename,
+        obstype=canonical_obstype(facts.obstype),
+        instrument=facts.instrument or facts.camera,
+        verdict=Verdict.UNKNOWN,
+        good_after=None,
+        good_until=None,
+        attributes=plain_json(facts.attributes),
+        version=FrameVersion(new.version_key, *stored),
+        **{name: getattr(facts, name) for name in _SHOWN_ALIKE},
     )
 
 
@@ -170,7 +214,7 @@ def _write(
         _end_current(connection, frame, others, now)
     columns = _columns(new, now)
     inserted = connection.execute(
-        sa.insert(_versions),
+        _insert_version,
         columns | {"calibration_frame_id": frame} | {"is_current": is_newest},
     )
     key = inserted.inserted_primary_key

@@ -29,6 +29,7 @@ _LONGEST_ENTRY_BYTES = 2400
 _LIMITS = {"basename": LONGEST_NAME, "version_key": LONGEST_NAME} | dict.fromkeys(
     ("extension", "obstype", "site", "camera", "instrument", "keyword"), LONGEST_WORD
 )
+_CHECKED_FACTS = tuple(f.name for f in fields(FrameFacts) if f.name != "inputs")
 _INTEGER_BITS = {"reduction_level": 32}
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
@@ -50,10 +51,25 @@ def check_storable(name: str, facts: FrameFacts, **values: Any) -> None:
     InvalidRecordError
         If a value cannot be held; the message names it.
     """
-    recorded = [(f.name, getattr(facts, f.name)) for f in fields(facts) if f.name != "inputs"]
+    recorded = [(name, getattr(facts, name)) for name in _CHECKED_FACTS]
     for keyword, basename in facts.inputs:
         recorded += [("keyword", keyword), ("basename", basename)]
-    for what, value in [*recorded, *values.items()]:
+    _check(name, [*recorded, *values.items()])
+
+
+def check_values(name: str, **values: Any) -> None:
+    """Make sure that a database can hold what was learned of a frame whose facts it can hold.
+
+    Raises
+    ------
+    InvalidRecordError
+        If a value cannot be held; the message names it.
+    """
+    _check(name, values.items())
+
+
+def _check(name: str, values: Iterable[tuple[str, Any]]) -> None:
+    for what, value in values:
         fault = fault_of(value, what)
         if fault is not None:
             msg = f"{name!r} cannot be recorded: {what} {fault}"

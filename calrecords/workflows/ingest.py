@@ -29,6 +29,7 @@ from calrecords.filestore import FileStore
 from calrecords.frames import CalibrationFrame, Ingestion, StoredFile
 from calrecords.records import Claim, Intent, Journal, RecordDatabase
 from calrecords.vocabulary import IngestionState, split_filename
+from calrecords.workflows.reopening import reopen_what_is_stored
 from calrecords.workflows.results import IngestOutcome, IngestResult, IngestStep
 from calrecords.workflows.spool import Spool
 from calrecords.workflows.steps import Steps
@@ -142,6 +143,7 @@ class Ingester:
             Only those of this frame.
         """
         results = []
+        reopen_what_is_stored(self._journal, self._store, basename)
         for ingestion in self._journal.unfinished(basename):
             result = self._resume(ingestion)
             if progress is not None:
@@ -290,6 +292,8 @@ class Ingester:
             key=key,
             content_type=data_file.content_type,
         )
+        if (claim := self._journal.intend(intent, passes_older=False)) is not None:
+            return claim
         self._finish_older(intent)
         give_up = time.monotonic() + WAIT_FOR_OTHERS_S
         pause_s = _FIRST_LOOK_S

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
-from calrecords.archive import ArchiveClient, ArchiveFrame
+from calrecords.archive import ArchiveClient, ArchiveFrame, ArchiveVersion
 from calrecords.datafiles import open_regular_file
 from calrecords.errors import (
     ArchiveRefusedError,
@@ -26,6 +27,9 @@ from calrecords.vocabulary import IngestionState
 from calrecords.workflows.results import IngestOutcome, IngestResult, IngestStep
 
 log = logging.getLogger(__name__)
+
+_CLOCKS_DIFFER_BY = timedelta(seconds=60)
+"""How much earlier than ours an archive's clock may be."""
 
 
 class Steps:
@@ -105,9 +109,19 @@ class Steps:
         if version is None:
             self._outcome = IngestOutcome.NEW_VERSION
             return
-        if self._stored is None or version.version_key != self._now.version_key:
+        if not self._sent_by_us(version):
             self._outcome = IngestOutcome.ALREADY_THERE
         self._archived(archive, frame)
+
+    def _sent_by_us(self, version: ArchiveVersion) -> bool:
+        """Return whether this ingestion gave the archive a version, before it was interrupted."""
+        if self._stored is not None:
+            return version.version_key == self._now.version_key
+        since = self._claim.interrupted_since
+        if since is None or version.created is None or self._store.keeps_versions:
+            return False
+        is_named_alike = version.version_key == self._now.digest.md5
+        return is_named_alike and version.created > since - _CLOCKS_DIFFER_BY
 
     def _put(self) -> None:
         try:
@@ -118,7 +132,9 @@ class Steps:
                 raise
         self._is_ours = self._stored.is_new
         self._reached(IngestStep.PUT)
-        self._claim.advance(IngestionState.STORED, version_key=self._stored.version_key)
+        # what is under its own checksum is found again without having been written down
+        write = self._claim.advance if self._store.keeps_versions else self._claim.note
+        write(IngestionState.STORED, version_key=self._stored.version_key)
         self._reached(IngestStep.STORED)
 
     def _copy_to_store(self) -> StoredFile:

@@ -246,3 +246,23 @@ def test_one_unreadable_row_does_not_keep_the_others_from_being_resumed(world, m
         assert [result.path for result in cal.resume()] == [str(paths[1])]
         assert "passed over" in caplog.text
         assert cal.ingest(paths[0], is_master=True).outcome is IngestOutcome.INGESTED
+
+
+@pytest.mark.parametrize("world", ["file system"], indirect=True)
+def test_a_failed_ingestion_goes_on_once_its_bytes_turn_up(world, make_frame):
+    path = make_frame()
+    data = path.read_bytes()
+    world.ingest_and_die(path, IngestStep.INTENDED)
+    path.unlink()
+    with world.connect() as cal:
+        assert [result.outcome for result in cal.resume()] == [IngestOutcome.FAILED]
+        assert cal.resume() == []
+        assert [failed.path for failed in cal.failed_ingestions()] == [str(path)]
+        path.write_bytes(data)
+        version = world.folder / "store" / cal.open_file(path).store_key
+        version.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(version)
+        [result] = cal.resume()
+        assert (result.path, result.error) == (str(path), None)
+        assert cal.fetch(result).read_bytes() == data
+        assert cal.failed_ingestions() == []
