@@ -7,19 +7,38 @@ validity, and what is still being ingested. Nothing of SQLAlchemy leaves this pa
 
 from __future__ import annotations
 
+from calrecords.records.affected import AffectedFrame
 from calrecords.records.claims import Claim
+from calrecords.records.correcting import MENDABLE
 from calrecords.records.database import RecordDatabase
+from calrecords.records.histories import EventKind, HistoryEvent
 from calrecords.records.journal import Journal
 from calrecords.records.journal_entries import Intent
+from calrecords.records.judgements import Judgements
+from calrecords.records.overrides import RecordedOverride, Subject
+from calrecords.records.overriding import Overrides
 from calrecords.records.reading import FrameFilter
 from calrecords.records.recording import NewVersion, PartialDigest
+from calrecords.records.uses import Asked, RecordedInput, RecordedUse, Uses
 
 __all__ = [
+    "MENDABLE",
+    "AffectedFrame",
+    "Asked",
     "Claim",
+    "EventKind",
     "FrameFilter",
+    "HistoryEvent",
     "Intent",
     "Journal",
+    "Judgements",
     "NewVersion",
+    "Overrides",
     "PartialDigest",
     "RecordDatabase",
+    "RecordedInput",
+    "RecordedOverride",
+    "RecordedUse",
+    "Subject",
+    "Uses",
 ]

@@ -168,6 +168,11 @@ def _asking_by(names: tuple[str, ...]) -> sa.Select[Any]:
     return statement.order_by(Version.id.desc())
 
 
+def get_version(connection: Connection, version: int) -> CalibrationFrame:
+    """Return a version by the number of its row, which there must be."""
+    return _frame(connection.execute(_select().where(Version.id == version)).one())
+
+
 def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]:
     """Return every recorded version of a frame, newest first; none of an unknown frame."""
     if not is_storable(basename):

@@ -122,13 +122,13 @@ def index_version(
 
 def open_version(connection: Connection, version: int, since: datetime) -> None:
     """Open the rows of a recorded version that has become current, with the facts it has."""
-    facts = _facts(connection, version)
+    facts = facts_of(connection, version)
     index_version(connection, version, facts, facts["attributes"], since)
 
 
 def close_version(connection: Connection, version: int, until: datetime) -> None:
     """Close the rows of a version, before its facts change or since another is current."""
-    facts = _facts(connection, version)
+    facts = facts_of(connection, version)
     if facts["dateobs"] is None:
         return
     maker = KeyMaker(sets_to_write(connection, facts["obstype"]))
@@ -138,6 +138,46 @@ def close_version(connection: Connection, version: int, until: datetime) -> None
     ]
     if rows:
         connection.execute(_close, rows)
+
+
+def move_version(
+    connection: Connection,
+    version: int,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Move a current version whose facts were corrected to the keys that it has now.
+
+    Parameters
+    ----------
+    connection : Connection
+        In the transaction that corrects it.
+    version : int
+        Number of its row.
+    before, after : mapping
+        Its facts as `facts_of` gives them.
+    now : datetime
+        From when on the correction is known, UTC.
+    """
+    maker = KeyMaker(sets_to_write(connection, before["obstype"]))
+    places = [
+        {
+            (key, facts["dateobs"])
+            for key in maker.keys(facts["obstype"], facts, facts["attributes"])
+        }
+        if facts["dateobs"] is not None
+        else set()
+        for facts in (before, after)
+    ]
+    left = [
+        {"was_key": key, "was_at": at, "version": version, "until": now}
+        for key, at in sorted(places[0] - places[1])
+    ]
+    if left:
+        connection.execute(_close, left)
+    came = sorted(places[1] - places[0])
+    insert_rows(connection, [(key, at, version, now, None) for key, at in came])
 
 
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
@@ -159,7 +199,8 @@ def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
     connection.exec_driver_sql(_INSERT[dialect], given)
 
 
-def _facts(connection: Connection, version: int) -> dict[str, Any]:
+def facts_of(connection: Connection, version: int) -> dict[str, Any]:
+    """Return the facts of a version by field name, those of its identity and ``attributes``."""
     return dict(connection.execute(_facts_of_version, {"version": version}).mappings().one())
 
 

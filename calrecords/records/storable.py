@@ -108,7 +108,7 @@ def fault_of(value: Any, what: str = "") -> str | None:
         case date():
             return None
         case Mapping():
-            return _fault_of_document(value)
+            return document_fault(value)
         case Binning():
             return None if max(value.x, value.y) < 1000 else f"is {value}, beyond 999"
     return f"is of type {type(value).__name__}, which no record holds"
@@ -126,8 +126,8 @@ def _fault_of_text(text: str, longest: int | None = None) -> str | None:
     return None
 
 
-def _fault_of_document(value: Any) -> str | None:
-    """Return what is wrong with a JSON document, if anything."""
+def document_fault(value: Any) -> str | None:
+    """Return what is wrong with a JSON document, if anything; nothing if it can be recorded."""
     return None if _is_seen_to_be_sound(value) else _fault_in(value)
 
 

@@ -18,13 +18,16 @@ from calrecords.workflows.adopting import Adopter
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.ingest import Ingester
 from calrecords.workflows.intake import Intake
+from calrecords.workflows.judging import Judging
 from calrecords.workflows.offline import WHY_OFFLINE
+from calrecords.workflows.overriding import Overriding
 from calrecords.workflows.parts import make_cache, make_factory, make_mapping
 from calrecords.workflows.querying import ROW_LIMIT, find_frames
 from calrecords.workflows.results import IngestResult, IngestStep
 from calrecords.workflows.settings import Settings
 from calrecords.workflows.spool import Spool
 from calrecords.workflows.tables import frame_table
+from calrecords.workflows.tracing import Tracing
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -35,7 +38,7 @@ FrameLike = CalibrationFrame | IngestResult | int | str
 """What names a frame: a frame, a result, a frame ID, or a basename."""
 
 
-class CalibrationRecords(Intake):
+class CalibrationRecords(Intake, Judging, Overriding, Tracing):
     """A pipeline's calibration records, with their file store and archive.
 
     Made by `connect`, which says what the parameters are.

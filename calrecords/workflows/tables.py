@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from calrecords.frames import CalibrationFrame
@@ -10,7 +10,10 @@ from calrecords.frames import CalibrationFrame
 if TYPE_CHECKING:
     from astropy.table import Table
 
-_COLUMNS: tuple[tuple[str, type, str | None], ...] = (
+Column = tuple[str, type, str | None]
+"""Name, type and unit of a column; times and other words are text."""
+
+_COLUMNS: tuple[Column, ...] = (
     ("frame_id", int, None),
     ("filename", str, None),
     ("obstype", str, None),
@@ -38,10 +41,22 @@ def frame_table(frames: Sequence[CalibrationFrame]) -> Table:
 
     Times are ISO 8601 text in UTC; exposure times have the unit s, temperatures deg C.
     """
+    return make_table(_COLUMNS, [row_of(frame) for frame in frames])
+
+
+def make_table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table with these columns; what is None is masked.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The columns, which an empty table has too.
+    rows : sequence of mapping
+        Values by column, as `plain_value` gives them.
+    """
     from astropy.table import MaskedColumn, Table
 
-    rows = [row_of(frame) for frame in frames]
-    columns = [
+    made = [
         MaskedColumn(
             [_BLANK[kind] if row[name] is None else row[name] for row in rows],
             name=name,
@@ -49,9 +64,9 @@ def frame_table(frames: Sequence[CalibrationFrame]) -> Table:
             mask=[row[name] is None for row in rows],
             unit=unit,
         )
-        for name, kind, unit in _COLUMNS
+        for name, kind, unit in columns
     ]
-    return Table(columns)
+    return Table(made)
 
 
 def row_of(frame: CalibrationFrame) -> dict[str, Any]:
@@ -59,8 +74,13 @@ def row_of(frame: CalibrationFrame) -> dict[str, Any]:
     row = {}
     for name, kind, _ in _COLUMNS:
         value = frame.version.md5 if name == "md5" else getattr(frame, name)
-        row[name] = value if value is None else _text(value) if kind is str else kind(value)
+        row[name] = plain_value(value, kind)
     return row
+
+
+def plain_value(value: Any, kind: type) -> Any:
+    """Return a value as a column of this type holds it; None stays None."""
+    return value if value is None else _text(value) if kind is str else kind(value)
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,238 @@
+"""What was reduced with what: uses, inputs, and all that a frame has an effect on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from calrecords.errors import ConfigurationError
+from calrecords.frames import CalibrationFrame
+from calrecords.records import Asked, RecordedInput, RecordedUse, Uses
+from calrecords.selection.selections import Selection
+from calrecords.selection.targets import Target, make_target
+from calrecords.workflows.known_frames import KnowsFrames, basename_of, moment
+from calrecords.workflows.tables import Column, make_table, plain_value
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+    from calrecords.workflows.facade import FrameLike
+
+_USES: tuple[Column, ...] = (
+    ("target", str, None),
+    ("kind", str, None),
+    ("through", str, None),
+    ("filename", str, None),
+    ("md5", str, None),
+    ("rule", str, None),
+    ("rule_version", str, None),
+    ("as_of", str, None),
+    ("override", str, None),
+    ("recorded_at", str, None),
+)
+_AFFECTED: tuple[Column, ...] = (
+    ("depth", int, None),
+    ("basename", str, None),
+    ("obstype", str, None),
+    ("through", str, None),
+    ("path", str, None),
+)
+
+
+class Tracing(KnowsFrames):
+    """The verbs that record and follow which frame was made with which."""
+
+    def record_use(
+        self,
+        target: Any,
+        frame: Selection | FrameLike,
+        caltype: str | None = None,
+        *,
+        created_before: Any = None,
+        include_bad: bool | None = None,
+    ) -> bool:
+        """Record that a target was reduced with a calibration; once is enough.
+
+        Parameters
+        ----------
+        target : str, Path, mapping, or anything with a basename
+            The target. With a mapping in our words, or a frame, its facts are kept, so that
+            the choice can be made again; a `Selection` has them already.
+        frame : Selection, CalibrationFrame, IngestResult, int or str
+            What it was reduced with. A selection also says by which rule, and as of when.
+        caltype : str, optional
+            What it was to the target; by default as the selection, else the frame, says.
+        created_before : Time, datetime or str, optional
+            What was asked when it was chosen, UTC.
+        include_bad : bool, optional
+            What was asked when it was chosen.
+
+        Returns
+        -------
+        bool
+            Whether that is news.
+
+        Raises
+        ------
+        ConfigurationError
+            If the target has no name.
+        RecordNotFoundError
+            If the frame is not recorded.
+        InvalidRecordError
+            If the database cannot hold a value.
+        """
+        if isinstance(frame, Selection):
+            chosen, recorded = frame, frame.frame
+        else:
+            chosen, recorded = None, self._frame(frame)
+        asked = _asked(target, chosen, moment("created_before", created_before), include_bad)
+        what = caltype or (recorded.obstype if chosen is None else chosen.caltype)
+        if not isinstance(what, str):
+            msg = f"caltype={caltype!r}: write text, for example 'BIAS'"
+            raise ConfigurationError(msg)
+        return Uses(self._database).record(basename_of(target), recorded, what.strip(), asked)
+
+    def uses(self, frame: FrameLike | None = None, *, target: Any = None) -> Table:
+        """Return what was made directly with a version; or what a target was made with.
+
+        Parameters
+        ----------
+        frame : CalibrationFrame, Selection, IngestResult, int or str, optional
+            The version that was used. What names its frame as an input is listed too.
+        target : str, Path, or anything with a basename, optional
+            The target that was reduced, in place of `frame`.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row for each use, oldest first: ``target`` is what was made, ``filename`` what it
+            was made with; ``kind`` is ``use`` where it was recorded by `record_use`, and
+            ``input`` where a header says so, in the keyword ``through``.
+
+        Raises
+        ------
+        ConfigurationError
+            If neither or both are given.
+        RecordNotFoundError
+            If the frame is not recorded.
+        """
+        if (frame is None) == (target is None):
+            msg = "say of what: a frame that was used, or target= for what a target was made with"
+            raise ConfigurationError(msg)
+        uses = Uses(self._database)
+        if frame is None:
+            return _use_table(uses.of_target(basename_of(target)), [])
+        recorded = self._frame(frame)
+        return _use_table(uses.of_version(recorded), uses.made_from(recorded.basename))
+
+    def affected_by(self, frame: FrameLike) -> Table:
+        """Return all that was made with a version, through masters, down to the targets.
+
+        Headers name inputs without their version, so that what names this frame counts
+        whichever version is asked for.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row for each frame, nearest first, each once: ``depth`` is how many steps away it
+            is, ``path`` a shortest way to it. ``obstype`` is masked where it is not recorded.
+
+        Raises
+        ------
+        RecordNotFoundError
+            If the frame is not recorded.
+        """
+        found = Uses(self._database).affected_by(self._frame(frame))
+        rows = [
+            {
+                "depth": one.depth,
+                "basename": one.basename,
+                "obstype": one.obstype,
+                "through": one.through,
+                "path": " > ".join(one.path),
+            }
+            for one in found
+        ]
+        return make_table(_AFFECTED, rows)
+
+
+def _use_table(uses: list[RecordedUse], inputs: list[RecordedInput]) -> Table:
+    rows = sorted([*_use_rows(uses), *_input_rows(inputs)], key=lambda row: row["recorded_at"])
+    plain = [{name: plain_value(row[name], kind) for name, kind, _ in _USES} for row in rows]
+    return make_table(_USES, plain)
+
+
+def _use_rows(uses: list[RecordedUse]) -> Iterator[dict[str, Any]]:
+    for use in uses:
+        yield {
+            "target": use.target,
+            "kind": "use",
+            "through": use.caltype,
+            "filename": use.filename,
+            "md5": use.md5,
+            "rule": use.asked.rule,
+            "rule_version": use.asked.rule_version,
+            "as_of": use.asked.as_of,
+            "override": use.asked.override,
+            "recorded_at": use.recorded_at,
+        }
+
+
+def _input_rows(inputs: list[RecordedInput]) -> Iterator[dict[str, Any]]:
+    for one in inputs:
+        yield {
+            **dict.fromkeys(name for name, _, _ in _USES),
+            "target": one.filename,
+            "kind": "input",
+            "through": one.keyword,
+            "filename": one.basename,
+            "recorded_at": one.recorded_at,
+        }
+
+
+def _asked(
+    target: Any,
+    chosen: Selection | None,
+    created_before: datetime | None,
+    include_bad: bool | None,
+) -> Asked:
+    if chosen is None:
+        facts = _facts_of(target)
+        return Asked(created_before=created_before, include_bad=include_bad, target=facts)
+    return Asked(
+        rule=chosen.rule.name,
+        rule_version=_text(chosen.rule.version),
+        as_of=chosen.as_of,
+        created_before=created_before,
+        include_bad=include_bad,
+        override=chosen.override,
+        target=_plain(chosen.target.values),
+    )
+
+
+def _facts_of(target: Any) -> dict[str, Any] | None:
+    """Return what is known of a target that somebody names, as far as it is anything but a name."""
+    if isinstance(target, Target):
+        return _plain(target.values)
+    if isinstance(target, Mapping | CalibrationFrame):
+        has_time = target.get("dateobs") if isinstance(target, Mapping) else target.dateobs
+        return None if has_time is None else _plain(make_target(target).values)
+    return None
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a target's values as JSON holds them; `make_target` reads them again."""
+    return {name: _plain_fact(value) for name, value in values.items() if value is not None}
+
+
+def _plain_fact(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, str | int | float | bool | list | dict) else str(value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
