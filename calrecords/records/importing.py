@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 CHUNK_ROWS = 5000
 """How many rows are in memory, and in one transaction."""
 
+_CACHE_KIB = 65536
+"""How much of a SQLite file is kept in memory meanwhile; its indexes are written all over."""
+
 _TRIES = 5
 """How often a chunk is tried where others record the same frames at that moment."""
 
@@ -62,6 +65,8 @@ class ImportOrder:
         Where the rows come from, as it may be shown.
     reason, author : str
         Why and by whom frames are marked, where a row does not say.
+    known_from : time, "created" or None
+        From when on frames count as known, where a row does not say.
     is_dry_run : bool
         Whether nothing is to be written.
     problems_kept : int
@@ -77,6 +82,7 @@ class ImportOrder:
     source: str
     reason: str
     author: str
+    known_from: Any = None
     is_dry_run: bool = False
     problems_kept: int = PROBLEMS_KEPT
     chunk_rows: int = CHUNK_ROWS
@@ -113,7 +119,7 @@ class Importer:
             If the database cannot be reached, or refuses; what whole chunks have recorded
             stays, and running the import again completes it.
         """
-        reader = RowReader(self._spelling, datetime.now(UTC))
+        reader = RowReader(self._spelling, datetime.now(UTC), self._order.known_from)
         pending = iter(rows)
         while chunk := list(islice(pending, self._order.chunk_rows)):
             good = list(self._good(chunk, reader))
@@ -162,6 +168,8 @@ class Importer:
 
     def _write(self, connection: Connection, rows: list[tuple[int, ImportRow]]) -> Tally:
         now = datetime.now(UTC)
+        if not self._database.is_server:
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KIB}")
         sets = sets_to_write(connection)
         if sets != self._sets:
             self._sets, self._keys = sets, KeyMaker(sets)
@@ -169,6 +177,7 @@ class Importer:
         context = Context(
             now=now,
             spelled_now=self._spelling.time(now),
+            spelling=self._spelling,
             reason=self._order.reason,
             author=self._order.author,
             keys=self._keys,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from calrecords.errors import ConfigurationError
 from calrecords.records.importing_values import (
     AttributesReader,
     Reader,
@@ -62,7 +63,7 @@ _OF_VERSION = frozenset({"version_key", "md5", "sha256", "size", "extension", "k
 _TIMES = frozenset(name for name in _PLACES if name.endswith("_known_from")) | {
     *("dateobs", "created", "public_date", "archived_at", "good_after", "good_until", "known_from")
 }
-_KEPT_AS_TIMES = frozenset({"dateobs", "known_from"})
+_KEPT_AS_TIMES = ("dateobs", "created", "known_from")
 _READERS: dict[str, Reader] = {
     "binning": binning_of,
     "configuration_mode": mode_of,
@@ -173,10 +174,9 @@ class ImportRow:
             self.attributes, found[AT["attributes"]] = given
         self.dateobs: datetime | None = found[AT["dateobs"]]
         self.known_from: datetime | None = found[AT["known_from"]]
-        if self.dateobs is not None:
-            found[AT["dateobs"]] = spell_time(self.dateobs)
-        if self.known_from is not None:
-            found[AT["known_from"]] = spell_time(self.known_from)
+        for name in _KEPT_AS_TIMES:
+            if (moment := found[AT[name]]) is not None:
+                found[AT[name]] = spell_time(moment)
         if found[AT["verdict"]] not in (None, "unknown"):
             self.verdict = Marking(*found[place["verdict_reason"] : place["validity_reason"]])
         if found[AT["good_after"]] is not None or found[AT["good_until"]] is not None:
@@ -193,12 +193,21 @@ class RowReader:
         Of the database.
     now : datetime
         No row may be known from a later time on, UTC.
+    known_from : time, "created" or None
+        From when on a frame counts as known, where its row does not say.
+
+    Raises
+    ------
+    ConfigurationError
+        If `known_from` cannot be used.
     """
 
-    def __init__(self, spelling: Spelling, now: datetime) -> None:
+    def __init__(self, spelling: Spelling, now: datetime, known_from: Any = None) -> None:
         self._spelling = spelling
         self._now = now
         self._spelled_now = spelling.time(now)
+        self._is_known_from_created = known_from == "created"
+        self._known_from = _moment_before(known_from, now)
         self._readers = {name: self._reader_of(name) for name in _PLACES}
         self._plans: dict[tuple[Any, ...], list[tuple[Any, int, Reader]]] = {}
 
@@ -264,12 +273,33 @@ class RowReader:
         if None not in (after, until) and after >= until:
             msg = f"good_until {until} is not after good_after {after}: it would never be valid"
             raise BadRowError(msg)
+        if found[AT["known_from"]] is None:
+            found[AT["known_from"]] = self._known_by_default(found[AT["created"]])
         for name in ("known_from", "verdict_known_from", "validity_known_from"):
             since = found[_PLACE[name]]
             now = self._now if name in _KEPT_AS_TIMES else self._spelled_now
             if since is not None and since > now:
                 msg = f"{name} {since} is in the future"
                 raise BadRowError(msg)
+
+    def _known_by_default(self, created: datetime | None) -> datetime | None:
+        if self._is_known_from_created and created is not None and created <= self._now:
+            return created
+        return self._known_from
+
+
+def _moment_before(known_from: Any, now: datetime) -> datetime | None:
+    if known_from is None or known_from == "created":
+        return None
+    try:
+        moment = time_of(known_from)
+    except (TypeError, ValueError, OverflowError) as error:
+        msg = f"known_from={known_from!r}: {error}; or write 'created'"
+        raise ConfigurationError(msg) from None
+    if moment is not None and moment > now:
+        msg = f"known_from={known_from!r} is in the future"
+        raise ConfigurationError(msg)
+    return moment
 
 
 def demand_words(names: tuple[Any, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,12 +14,12 @@ from sqlalchemy.engine import Connection
 
 from calrecords.records.importing_decisions import Decisions
 from calrecords.records.importing_known import KnownFrame, KnownVersion
-from calrecords.records.importing_rows import AT, COLUMNS, ImportRow, Marking
+from calrecords.records.importing_rows import AT, COLUMNS, ImportRow, Marking, Spelling
 from calrecords.records.match_fields import COLUMNS as MATCH_COLUMNS
 from calrecords.records.match_fields import KeyMaker
 from calrecords.records.models import Frame, Version
 from calrecords.records.naming import instrument_row
-from calrecords.records.selection_index import Row, close_version, insert_rows
+from calrecords.records.selection_index import close_version
 
 _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
@@ -30,7 +31,12 @@ _INSTRUMENTS = (
     "SELECT s.code, i.camera, i.name, i.id FROM instruments i JOIN sites s ON i.site_id = s.id"
 )
 _OF_IDENTITY = ("obstype", "is_master", "site", "camera")
+_OF_INDEX = ("match_key", "dateobs", "version_id", "known_from", "known_until")
 _TIMES = frozenset({"created", "public_date"})
+
+
+IndexRow = tuple[bytes, Any, int, Any, Any]
+"""A row of the selection index, its times as the database spells them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Context:
         When it is recorded, UTC.
     spelled_now : object
         The same, as the database spells it.
+    spelling : Spelling
+        How the database is handed times.
     reason, author : str
         Why and by whom, where a row does not say.
     keys : KeyMaker
@@ -53,6 +61,7 @@ class Context:
 
     now: datetime
     spelled_now: Any
+    spelling: Spelling
     reason: str
     author: str
     keys: KeyMaker
@@ -124,7 +133,7 @@ class ChunkWriter:
         numbers = self._numbers("frame_versions", versions)
         for (_, version), number in zip(versions, numbers, strict=True):
             version.id = number
-        index: list[Row] = []
+        index: list[IndexRow] = []
         for frame in {id(frame): frame for frame, _ in versions}.values():
             if len(frame.versions) == 1:
                 [only] = frame.versions
@@ -150,10 +159,9 @@ class ChunkWriter:
                 for keyword, basename in _row(version).inputs
             ),
         )
-        index.sort()
-        insert_rows(self._connection, index)
+        self._insert("selection_index", _OF_INDEX, sorted(index, key=itemgetter(0, 1)))
 
-    def _order(self, frame: KnownFrame, index: list[Row]) -> None:
+    def _order(self, frame: KnownFrame, index: list[IndexRow]) -> None:
         """Find which version of a frame is current, and when each one was."""
         ordered = sorted(frame.versions, key=lambda version: (version.stamp, version.id))
         for at, version in enumerate(ordered):
@@ -172,14 +180,21 @@ class ChunkWriter:
         self._connection.execute(changed.values(is_current=False))
 
     def _index(
-        self, frame: KnownFrame, version: KnownVersion, until: datetime | None, index: list[Row]
+        self,
+        frame: KnownFrame,
+        version: KnownVersion,
+        until: datetime | None,
+        index: list[IndexRow],
     ) -> None:
         row = _row(version)
         if row.dateobs is None:
             return
+        context = self._context
+        since = version.values[AT["known_from"]] or context.spelled_now
+        ended = None if until is None else context.spelling.time(until)
         columns = self._columns(frame, version)
-        for key in self._context.keys.keys(frame.identity[0], columns, row.attributes):
-            index.append((key, row.dateobs, version.id or 0, version.since, until))
+        for key in context.keys.keys(frame.identity[0], columns, row.attributes):
+            index.append((key, version.values[AT["dateobs"]], version.id or 0, since, ended))
 
     def _columns(self, frame: KnownFrame, version: KnownVersion) -> dict[str, Any]:
         """Return the facts that keys are made of, by the names of their fields."""
