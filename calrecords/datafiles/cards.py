@@ -22,6 +22,12 @@ _COMMENTARY = frozenset({"", "COMMENT", "HISTORY", "CONTINUE"})
 _STRING = re.compile(r" *'((?:[^']|'')*)'")
 _INTEGER = re.compile(r"[+-]?\d+")
 _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[EDed][+-]?\d+)?")
+_SIMPLE = re.compile(
+    r"(?=[^=]{8}=)(?!COMMENT |HISTORY |CONTINUE)([A-Z0-9_-]{1,8}) *= +"
+    r"(?:'([^'&]*)'|([+-]?\d{1,18}|[TF])(?=[ /]|$)) *(?:/.*)?"
+)
+"""A card as most are: a text without quotes or ampersands in it, a whole number, T or F."""
+
 _NOT_A_NUMBER = frozenset({"NAN", "INF", "-INF", "+INF", "INFINITY", "-INFINITY", "+INFINITY"})
 
 
@@ -55,6 +61,12 @@ def read_cards(text: str) -> dict[str, HeaderValue | UnreadableValue]:
     continued: str | None = None
     for start in range(0, len(text), CARD_BYTES):
         card = text[start : start + CARD_BYTES]
+        if simple := _SIMPLE.fullmatch(card):
+            continued = None
+            keyword, words, token = simple.groups()
+            if keyword not in header:
+                header[keyword] = words.rstrip() if token is None else _read_token(token)
+            continue
         keyword = card[:8].rstrip().upper()
         if keyword == "CONTINUE" and continued is not None:
             continued = _continue(header, continued, card[8:])
@@ -75,6 +87,10 @@ def read_cards(text: str) -> dict[str, HeaderValue | UnreadableValue]:
         if isinstance(value, str) and value.endswith("&"):
             continued = keyword
     return header
+
+
+def _read_token(token: str) -> bool | int:
+    return token == "T" if token in {"T", "F"} else int(token)
 
 
 def _continue(

@@ -115,10 +115,10 @@ class FileSystemStore(FileStore):
         FileStoreUnavailableError
             If the file system fails, or is full.
         """
-        held = self.find(key, digest)
-        if held is not None:
-            return held
-        directory = self._files(key).directory
+        files = self._files(key)
+        if _has(files, digest):
+            return _stored(key, digest)
+        directory = files.directory
         try:
             with PartFile(directory, digest.sha256) as part:
                 copy_checked(key, source, digest, part.write)
@@ -168,15 +168,7 @@ class FileSystemStore(FileStore):
         A version of the right length under its checksum is taken to be whole, since it got
         that name only when it was; a published file of another tool is read and compared.
         """
-        files = self._files(key)
-        stored = _stored(key, digest)
-        remove_strays(files.directory)
-        with store_errors("read", files.published):
-            if length_of(files.directory / digest.sha256) == digest.size:
-                return stored
-            if length_of(files.published) == digest.size and digest_of(files.published) == digest:
-                return stored
-        return None
+        return _stored(key, digest) if _has(self._files(key), digest) else None
 
     def stat(self, stored: StoredFile) -> StoredFile:
         """Return this version with its size; md5 and sha256 are as they were given.
@@ -258,6 +250,15 @@ class FileSystemStore(FileStore):
             msg = f"the store key {key} leads into {OWN_FOLDER} by a symbolic link; remove it"
             raise UnsafeKeyError(msg)
         return KeyFiles(key, published, _inside(own, key, root=root))
+
+
+def _has(files: KeyFiles, digest: ContentDigest) -> bool:
+    """Return whether a version is there; remove strays beside it."""
+    remove_strays(files.directory)
+    with store_errors("read", files.published):
+        if length_of(files.directory / digest.sha256) == digest.size:
+            return True
+        return length_of(files.published) == digest.size and digest_of(files.published) == digest
 
 
 def _stored(key: str, digest: ContentDigest) -> StoredFile:

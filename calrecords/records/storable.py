@@ -151,7 +151,11 @@ def _is_text(name: object) -> bool:
 
 
 def _nested(values: Iterable[Any]) -> Iterator[Any]:
-    return (value for value in values if isinstance(value, Mapping | list | tuple))
+    return (
+        value
+        for value in values
+        if type(value) not in _PLAIN and isinstance(value, Mapping | list | tuple)
+    )
 
 
 def _fault_in(value: Any) -> str | None:

@@ -93,3 +93,39 @@ def test_reads_what_astropy_writes(values):
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=800))
 def test_reads_anything_without_failing(text):
     read_cards(text)
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "COMMENT = 'no value'",
+        "HISTORY = 5",
+        "CONTINUE= 'no value'",
+        "ABCDE= '= x'",
+        "AB    = 'x'",
+        "NUMBER  = 12 / a / b",
+        "NUMBER  = 12x",
+        "NUMBER  =12",
+        "NUMBER  = -12/",
+        "NUMBER  = 1.",
+        "FLAG    =                    T / true",
+        "FLAG    = TF",
+        "TEXT    = 'it''s' / quoted",
+        "TEXT    = 'a' 'b'",
+        "TEXT    = '  a  ' /",
+        "TEXT    = ''",
+        "TEXT    = 'open",
+        "lower   = 'x'",
+        "BIG     = 99999999999999999999",
+    ],
+)
+def test_a_card_is_read_alike_by_the_short_way_and_the_long_way(card):
+    padded = card.ljust(80)
+    commented = read_cards(padded)
+    keyword = padded[:8].rstrip().upper()
+    if keyword in {"COMMENT", "HISTORY", "CONTINUE"}:
+        assert commented == {}
+    elif padded[8:10] == "= ":
+        assert commented == {keyword: read_value(padded[10:])}
+    else:
+        assert list(commented) == [keyword]
