@@ -54,6 +54,8 @@ def test_the_readme_has_these_examples():
         "What the archive has already",
         "Search the archive",
         "An older version of a frame",
+        "A bad frame, or a wrong fact",
+        "What was made with a frame",
         "Another observatory's headers",
         "A pipeline's own tests",
     ]
@@ -82,6 +84,17 @@ def test_the_recipes_run(at_home, capsys):
     assert capsys.readouterr().out.split() == [names["frame"].version.md5, str(names["path"])]
     exec(BLOCKS["Another observatory's headers"], names)
     assert names["OurFitsFile"].__mro__[1] is names["FitsFile"]
+
+
+def test_the_recipes_for_judging_and_following_run(at_home, capsys):
+    with calrecords.connect() as cal:
+        frame_id = str(cal.ingest("bias_kb70_20151221_bin2x2.fits", is_master=True).frame_id)
+        names = {"cal": cal}
+        for recipe in ("A bad frame, or a wrong fact", "What was made with a frame"):
+            exec(BLOCKS[recipe].replace(FRAME_ID, frame_id), names)
+        events = list(cal.history(int(frame_id))["kind"])
+        assert events == ["recorded", "verdict", "validity", "correction"]
+    assert "bias_kb70_20151221_bin2x2 > cpt1m010-kb70-20151221-0120-e91" in capsys.readouterr().out
 
 
 def test_the_recipes_for_the_ocs_ingester_run(at_home, capsys):

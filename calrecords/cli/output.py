@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from astropy.table import Table
     from rich.progress import Progress
 
     from calrecords.frames import CalibrationFrame
@@ -64,6 +65,23 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for row in (list(columns), ["-" * width for width in widths], *cells):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(line.rstrip())
+
+
+def show_table(table: Table, *, hidden: Sequence[str] = (), as_json: bool) -> None:
+    """Print a table: as JSON with all of its columns, else without those that are hidden."""
+    rows = [{name: cell(row[name]) for name in table.colnames} for row in table]
+    if as_json:
+        print_json(rows)
+        return
+    shown = [name for name in table.colnames if name not in hidden]
+    print_table(shown, [[row[name] for name in shown] for row in rows])
+
+
+def cell(value: Any) -> Any:
+    """Return the plain value of a table's cell; None where it is masked."""
+    import numpy as np
+
+    return None if value is np.ma.masked else value.item()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import describe_frame, plain, print_json, print_table
+from calrecords.cli.output import describe_frame, plain, print_json, show_table
 
 
 @click.command(epilog=exit_codes.EPILOG)
@@ -36,22 +36,11 @@ def query(row_limit: int, as_json: bool, **options: Any) -> int:
     """List recorded frames, newest observation first."""
     with connected(options) as cal:
         table = cal.query(row_limit=row_limit, **options)
-    rows = [{name: _cell(row[name]) for name in table.colnames} for row in table]
-    if as_json:
-        print_json(rows)
-        return exit_codes.OK
-    shown = [name for name in table.colnames if name not in _WIDE]
-    print_table(shown, [[row[name] for name in shown] for row in rows])
+    show_table(table, hidden=_WIDE, as_json=as_json)
     return exit_codes.OK
 
 
 _WIDE = ("instrument", "configuration_mode", "created", "md5")
-
-
-def _cell(value: Any) -> Any:
-    import numpy as np
-
-    return None if value is np.ma.masked else value.item()
 
 
 @click.command(epilog=exit_codes.EPILOG)

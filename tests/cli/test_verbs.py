@@ -16,6 +16,7 @@ GROUPS = {
     "config": ["show"],
     "rules": ["check", "show", "test"],
     "cache": ["list", "where", "verify", "evict"],
+    "override": ["set", "list", "withdraw"],
 }
 
 

@@ -1,0 +1,61 @@
+"""`calrecords history`, `calrecords uses` and `calrecords affected`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from calrecords.cli import exit_codes
+from calrecords.cli.judging import md5
+from calrecords.cli.options import as_json, connected, connection_options
+from calrecords.cli.output import show_table
+from calrecords.cli.querying import named
+
+
+@click.command(epilog=exit_codes.EPILOG)
+@click.argument("frame")
+@as_json
+@connection_options
+def history(frame: str, as_json: bool, **options: Any) -> int:
+    """Show all that happened to the records of FRAME, a frame ID or a basename, oldest first."""
+    with connected(options) as cal:
+        table = cal.history(named(frame))
+    show_table(table, hidden=("md5", "recorded_at", "is_imported"), as_json=as_json)
+    return exit_codes.OK
+
+
+@click.command(epilog=exit_codes.EPILOG)
+@click.argument("frame", required=False)
+@click.option("--target", help="Show what this target was made with, in place of FRAME.")
+@md5
+@as_json
+@connection_options
+def uses(
+    frame: str | None, target: str | None, md5: str | None, as_json: bool, **options: Any
+) -> int:
+    """Show what was made directly with FRAME, a frame ID or a basename."""
+    if (frame is None) == (target is None):
+        msg = "name a FRAME that was used, or a --target that it was used for"
+        raise click.UsageError(msg)
+    if md5 is not None and frame is None:
+        msg = "--md5 names a version of FRAME"
+        raise click.UsageError(msg)
+    with connected(options) as cal:
+        used = None if frame is None else cal.recorded(named(frame), md5=md5)
+        table = cal.uses(used, target=target)
+    show_table(table, hidden=("md5", "rule_version", "as_of", "override"), as_json=as_json)
+    return exit_codes.OK
+
+
+@click.command(epilog=exit_codes.EPILOG)
+@click.argument("frame")
+@md5
+@as_json
+@connection_options
+def affected(frame: str, md5: str | None, as_json: bool, **options: Any) -> int:
+    """Show all that was made with FRAME, through masters, down to the targets."""
+    with connected(options) as cal:
+        table = cal.affected_by(cal.recorded(named(frame), md5=md5))
+    show_table(table, as_json=as_json)
+    return exit_codes.OK
