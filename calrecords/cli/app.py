@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, NoReturn
 
 import click
@@ -19,6 +20,7 @@ _VERBS = {
     "ingest": ("ingesting", "Store calibration frames, register and record them."),
     "register": ("ingesting", "Store and record frames without the archive."),
     "adopt": ("adopting", "Record frames that the archive has already."),
+    "import": ("importing", "Take over records from a file, or from BANZAI."),
     "resume": ("ingesting", "Finish ingestions that were interrupted."),
     "query": ("querying", "List recorded frames."),
     "show": ("querying", "Show all that is recorded of one frame."),
@@ -49,7 +51,8 @@ class _Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         module, _ = _VERBS[cmd_name]
-        command: click.Command = getattr(import_module(f"calrecords.cli.{module}"), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(f"calrecords.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

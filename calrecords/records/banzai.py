@@ -18,7 +18,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, RowMapping
 
-from calrecords.errors import ConfigurationError, SchemaError
+from calrecords.errors import ConfigurationError, DataFileNotFoundError, SchemaError
 from calrecords.records.engine import make_engine
 from calrecords.records.faults import our_errors
 from calrecords.records.importing_rows import BadRowError
@@ -93,7 +93,7 @@ class BanzaiDatabase:
             last = -1
             while page := self._page(connection, statement, last):
                 for row in page:
-                    yield row["id"], _in_our_words(row)
+                    yield row["id"], _in_our_words(dict(row))
                 last = page[-1]["id"]
 
     def _page(
@@ -108,7 +108,7 @@ class BanzaiDatabase:
     def _connected(self) -> Iterator[Connection]:
         if self._url.get_backend_name() == "sqlite" and not Path(str(self._url.database)).is_file():
             msg = f"{self.place}: there is no such file"
-            raise ConfigurationError(msg)
+            raise DataFileNotFoundError(msg)
         engine = _reading_engine(self._url)
         try:
             with our_errors(self._url), engine.connect() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,11 +46,9 @@ class KnownVersion:
         Whether it is its frame's current version in the database.
     since : datetime
         From when on it is known, UTC.
-    stamp : object
-        Orders the versions of a frame, as the database spells a time.
     """
 
-    __slots__ = ("id", "is_current", "row", "since", "stamp", "values")
+    __slots__ = ("_recorded_at", "id", "is_current", "row", "since", "values")
 
     def __init__(
         self,
@@ -67,7 +65,18 @@ class KnownVersion:
         self.values = values
         self.is_current = is_current
         self.since = since
-        self.stamp = stamp_of(values, recorded_at)
+        self._recorded_at = recorded_at
+
+    @property
+    def stamp(self) -> Any:
+        """What orders the versions of a frame: when it was archived, made, known or recorded."""
+        values = self.values
+        return (
+            values[AT["archived_at"]]
+            or values[AT["created"]]
+            or values[AT["known_from"]]
+            or self._recorded_at
+        )
 
 
 class KnownFrame:
@@ -106,16 +115,6 @@ class KnownFrame:
         self.frame_id = frame_id
         self.instrument = instrument
         self.versions: list[KnownVersion] = []
-
-
-def stamp_of(values: Sequence[Any], recorded_at: Any) -> Any:
-    """Return what orders the versions of a frame: when it was archived, made, known or recorded."""
-    return (
-        values[AT["archived_at"]]
-        or values[AT["created"]]
-        or values[AT["known_from"]]
-        or recorded_at
-    )
 
 
 class Recorded:

@@ -26,7 +26,9 @@ Reader = Callable[[Any], Any]
 _REMEMBERED = 10_000
 """How many spellings of one column are kept; most columns have few."""
 
-_SHORTEST_TIME, _LONGEST_TIME = 19, 26
+_PLAIN_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)(?:Z|\+00:00)?"
+).fullmatch
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,19}")
@@ -170,32 +172,20 @@ def verdict_of(value: Any) -> str | None:
 
 def time_of(value: Any) -> datetime | None:
     """Return a point in time, aware UTC; most spellings are read in a short way."""
-    if isinstance(value, datetime):
-        return value if value.tzinfo is UTC else parse_time(value)
     if isinstance(value, str):
-        text = value.removesuffix("Z").removesuffix("+00:00")
-        if _is_plain_time(text):
+        if (plain := _PLAIN_TIME(value)) is not None:
             try:
-                return datetime.fromisoformat(text).replace(tzinfo=UTC)
+                return datetime.fromisoformat(plain[1] + "+00:00")
             except ValueError:
                 return parse_time(value)
         if not value.strip():
             return None
+    elif isinstance(value, datetime):
+        return value if value.tzinfo is UTC else parse_time(value)
     elif not hasattr(value, "to_datetime"):
         msg = f"is {value!r:.100}, not a time"
         raise TypeError(msg)
     return parse_time(value)
-
-
-def _is_plain_time(text: str) -> bool:
-    return (
-        _SHORTEST_TIME <= len(text) <= _LONGEST_TIME
-        and text.isascii()
-        and text[10] in "T "
-        and text[4] == text[7] == "-"
-        and text[13] == text[16] == ":"
-        and (len(text) == _SHORTEST_TIME or (text[19] == "." and text[20:].isdigit()))
-    )
 
 
 def day_of(value: Any) -> date | None:

@@ -16,6 +16,7 @@ from calrecords.records import Journal, RecordDatabase
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.adopting import Adopter
 from calrecords.workflows.fetch import Fetcher, FetchSource
+from calrecords.workflows.importing import Importing
 from calrecords.workflows.ingest import Ingester
 from calrecords.workflows.intake import Intake
 from calrecords.workflows.judging import Judging
@@ -38,7 +39,7 @@ FrameLike = CalibrationFrame | IngestResult | int | str
 """What names a frame: a frame, a result, a frame ID, or a basename."""
 
 
-class CalibrationRecords(Intake, Judging, Overriding, Tracing):
+class CalibrationRecords(Intake, Importing, Judging, Overriding, Tracing):
     """A pipeline's calibration records, with their file store and archive.
 
     Made by `connect`, which says what the parameters are.
