@@ -8,6 +8,7 @@ validity, and what is still being ingested. Nothing of SQLAlchemy leaves this pa
 from __future__ import annotations
 
 from calrecords.records.affected import AffectedFrame
+from calrecords.records.choices import Choices
 from calrecords.records.claims import Claim
 from calrecords.records.correcting import MENDABLE
 from calrecords.records.database import RecordDatabase
@@ -25,6 +26,7 @@ __all__ = [
     "MENDABLE",
     "AffectedFrame",
     "Asked",
+    "Choices",
     "Claim",
     "EventKind",
     "FrameFilter",

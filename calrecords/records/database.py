@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -18,6 +19,7 @@ from calrecords.frames import CalibrationFrame, ContentDigest
 from calrecords.matching import MatchSet
 from calrecords.records import migrate, reading
 from calrecords.records.completing import complete_version
+from calrecords.records.direct_reads import DirectReads
 from calrecords.records.engine import BUSY_TIMEOUT_S, as_writer, make_engine
 from calrecords.records.faults import our_errors
 from calrecords.records.match_sets import missing_sets, register_match_sets
@@ -57,6 +59,7 @@ class RecordDatabase:
         self._writer: tuple[Engine, Engine] | None = None
         self._archive_root: str | None = None
         self._match_sets: frozenset[MatchSet] = frozenset()
+        self._direct = DirectReads(self._connected, is_sqlite=not self.is_server)
         start_anew_after_fork(self)
 
     def __repr__(self) -> str:
@@ -113,6 +116,7 @@ class RecordDatabase:
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""
+        self._direct.close()
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
@@ -236,6 +240,17 @@ class RecordDatabase:
                 version_key=version_key,
             )
 
+    def ask(self, text: str, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+        """Return the rows of one statement that the driver is given as it is.
+
+        Raises
+        ------
+        RecordError
+            If the database cannot be asked.
+        """
+        with our_errors(self._url):
+            return self._direct.execute(text, values)
+
     def ensure_match_sets(self, sets: Collection[MatchSet]) -> None:
         """Make sure that versions are indexed by these match sets; see `register_match_sets`.
 
@@ -320,6 +335,7 @@ class RecordDatabase:
         """Leave the parent its connections, and its lock, which a thread of it may hold."""
         self._lock = threading.Lock()
         self._turn_lock = threading.RLock()
+        self._direct.start_anew()
         if self._engine is not None:
             _inherited.append(self._engine)
         self._engine = self._writer = None

@@ -23,6 +23,7 @@ def connect(
     token: str | None = None,
     store: str | Path | FileStore | None = None,
     cache: str | Path | None = None,
+    rules: str | Path | None = None,
     config: str | Path | None = None,
     offline: bool | None = None,
     on_step: Callable[[IngestStep], None] | None = None,
@@ -45,6 +46,8 @@ def connect(
         A folder, ``s3://BUCKET``, or a file store.
     cache : str or Path, optional
         Folder of downloaded frames.
+    rules : str or Path, optional
+        Which rules choose: a shipped name (``lco``, ``gemini``), or a TOML file.
     config : str or Path, optional
         A TOML file with settings.
     offline : bool, optional
@@ -75,6 +78,7 @@ def connect(
             token=token,
             store=None if isinstance(store, FileStore) else store,
             cache=cache,
+            rules=rules,
             config=config,
             offline=offline,
         )

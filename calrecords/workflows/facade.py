@@ -15,6 +15,7 @@ from calrecords.frames import CalibrationFrame
 from calrecords.records import Journal, RecordDatabase
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.adopting import Adopter
+from calrecords.workflows.choosing import Choosing
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.importing import Importing
 from calrecords.workflows.ingest import Ingester
@@ -39,7 +40,7 @@ FrameLike = CalibrationFrame | IngestResult | int | str
 """What names a frame: a frame, a result, a frame ID, or a basename."""
 
 
-class CalibrationRecords(Intake, Importing, Judging, Overriding, Tracing):
+class CalibrationRecords(Intake, Choosing, Importing, Judging, Overriding, Tracing):
     """A pipeline's calibration records, with their file store and archive.
 
     Made by `connect`, which says what the parameters are.

@@ -33,6 +33,7 @@ def given_settings(
     token: str | None = None,
     store: str | Path | None = None,
     cache: str | Path | None = None,
+    rules: str | Path | None = None,
     config: str | Path | None = None,
     offline: bool | None = None,
 ) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def given_settings(
         "api_root": archive,
         "auth_token": token,
         "cache_dir": cache,
+        "rules": rules,
     }
     given: dict[str, Any] = {
         name: None if value is None else str(value) for name, value in named.items()

@@ -108,6 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
         default=False,
         read=read_flag,
     ),
+    Setting("rules", "CALRECORDS_RULES", "which rules choose: lco, gemini, or a TOML file", "lco"),
     Setting(
         "spool_dir",
         "CALRECORDS_SPOOL_DIR",

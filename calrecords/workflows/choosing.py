@@ -1,0 +1,230 @@
+"""Choosing the best calibration for a target, from our own records."""
+
+from __future__ import annotations
+
+import operator
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from calrecords.datafiles import DataFile
+from calrecords.errors import ConfigurationError, NoCalibrationError
+from calrecords.records import Choices
+from calrecords.selection import (
+    Direction,
+    Question,
+    RuleSet,
+    Selection,
+    Target,
+    ask,
+    load_rules,
+    make_selection,
+    rank,
+)
+from calrecords.selection.rules import Count
+from calrecords.workflows.known_frames import KnowsFrames, moment
+from calrecords.workflows.settings import Settings
+from calrecords.workflows.targets import target_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Choosing(KnowsFrames):
+    """The verbs that choose."""
+
+    settings: Settings
+
+    @abstractmethod
+    def open_file(self, path: str | Path) -> DataFile:
+        """Return the data file at a path."""
+
+    @cached_property
+    def rules(self) -> RuleSet:
+        """The rules that choose, read once; those of the setting ``CALRECORDS_RULES``."""
+        return load_rules(self.settings["rules"])
+
+    def best(
+        self,
+        target: Any,
+        caltype: str,
+        *,
+        as_of: Any = None,
+        created_before: Any = None,
+        max_results: int | None = None,
+        include_bad: bool = False,
+    ) -> Selection:
+        """Return the best calibration for a target, from the records alone.
+
+        The same records, rules and `as_of` give the same answer on every database. Of equal
+        distance in time the earlier dateobs comes first, then the newest creation, then the
+        basename.
+
+        Parameters
+        ----------
+        target : path, Header, mapping, DataFile, CalibrationFrame or str
+            The frame that needs a calibration; it need not be recorded. A mapping is in our
+            words (``site``, ``camera``, ``dateobs``, ``binning``, ...), other names are
+            attributes. Text is a path if it holds a separator or a known extension, else the
+            basename of a recorded frame.
+        caltype : str
+            What is looked for, for example ``"BIAS"``.
+        as_of : time, optional
+            What was known at this moment counts, UTC; by default what is known now, which the
+            selection then names. Records that are written at this very moment by others may
+            still be left out: the clocks of writers and a transaction in progress decide.
+        created_before : time, optional
+            Calibrations must have been made strictly before, UTC.
+        max_results : int, optional
+            How many are ranked; by default as the rule says.
+        include_bad : bool, optional
+            Whether calibrations that were called bad are taken too.
+
+        Returns
+        -------
+        Selection
+            The best, with the next best as its ``alternatives``.
+
+        Raises
+        ------
+        NoCalibrationError
+            If none is what the rule asks for.
+        RuleError
+            If no rule finds such a calibration for this target.
+        InvalidTargetError
+            If the target is not described well enough.
+        ConfigurationError
+            If `as_of` is in the future, or an argument is no time or number.
+        """
+        described, then = self._target(target), _past(as_of)
+        rule_set = self._indexed_rules
+        rule = rule_set.rule_for(caltype, described)
+        now = then or datetime.now(UTC)
+        forced = self._forced(caltype, described, then)
+        if forced is not None:
+            frame, reason = forced
+            return make_selection(
+                [frame], rule, described, caltype=rule.caltype, as_of=now, override=reason
+            )
+        question = ask(
+            rule,
+            described,
+            created_before=moment("created_before", created_before),
+            include_bad=include_bad,
+            as_of=then,
+            max_results=_positive(max_results),
+        )
+        return self._chosen(question, now)
+
+    def bracket(
+        self, target: Any, caltype: str, *, as_of: Any = None
+    ) -> tuple[Selection | None, Selection | None]:
+        """Return the nearest calibration before a target, and the nearest after it.
+
+        Parameters
+        ----------
+        target, caltype, as_of
+            As for `best`. Overrides do not count here.
+
+        Returns
+        -------
+        tuple of Selection or None
+            The one before or at the target's time, and the one after; None where there is none.
+
+        Raises
+        ------
+        RuleError, InvalidTargetError, ConfigurationError
+            As for `best`.
+        """
+        described, then = self._target(target), _past(as_of)
+        rule = self._indexed_rules.rule_for(caltype, described)
+        now = then or datetime.now(UTC)
+        sides = (Direction.BEFORE_OR_EQUAL, Direction.AFTER)
+        return (
+            self._nearest(
+                ask(replace(rule, direction=sides[0], count=Count()), described, as_of=then), now
+            ),
+            self._nearest(
+                ask(replace(rule, direction=sides[1], count=Count()), described, as_of=then), now
+            ),
+        )
+
+    def _nearest(self, question: Question, now: datetime) -> Selection | None:
+        try:
+            return self._chosen(question, now)
+        except NoCalibrationError:
+            return None
+
+    def _chosen(self, question: Question, now: datetime) -> Selection:
+        rule, target = question.rule, question.target
+        ranked = []
+        if question.never is None:
+            wanted = max(question.max_results, question.count.minimum)
+            ranked = rank(question, self._choices.candidates(question.probe, first=wanted))
+        if not ranked:
+            raise _none(question, now)
+        return make_selection(ranked, rule, target, caltype=rule.caltype, as_of=now)
+
+    def _forced(self, caltype: str, target: Target, then: datetime | None) -> Any:
+        values = target.values
+        return self._choices.forced(
+            caltype,
+            basename=target.basename,
+            site=values.get("site"),
+            camera=values.get("camera"),
+            dateobs=target.dateobs,
+            as_of=then,
+        )
+
+    @cached_property
+    def _choices(self) -> Choices:
+        return Choices(self._database)
+
+    @cached_property
+    def _indexed_rules(self) -> RuleSet:
+        """The rules, once the records are indexed by what they demand to be equal."""
+        self._database.ensure_match_sets(self.rules.match_sets())
+        return self.rules
+
+    def _target(self, target: Any) -> Target:
+        if isinstance(target, Target):
+            return target
+        fields: Mapping[str, str] = self.rules.fields
+        return target_of(target, fields, self._frame, self.open_file)
+
+
+def _past(as_of: Any) -> datetime | None:
+    if as_of is None:
+        return None
+    then = moment("as_of", as_of)
+    if then is not None and then > datetime.now(UTC):
+        msg = f"as_of={as_of!s}: is in the future, of which nothing is known yet; leave it out"
+        raise ConfigurationError(msg)
+    return then
+
+
+def _positive(max_results: int | None) -> int | None:
+    if max_results is None:
+        return None
+    try:
+        number = operator.index(max_results)
+    except TypeError:
+        number = 0
+    if number < 1:
+        msg = f"max_results={max_results!r}: write a whole number above 0"
+        raise ConfigurationError(msg)
+    return number
+
+
+def _none(question: Question, now: datetime) -> NoCalibrationError:
+    rule, target = question.rule, question.target
+    named = target.basename or f"a target of {target.dateobs.isoformat(timespec='seconds')}"
+    why = question.never or "none that is recorded is what the rule asks for"
+    msg = (
+        f"no {rule.caltype} for {named}: {why}; the reasons: cal.explain(error), or "
+        "calrecords best --explain"
+    )
+    return NoCalibrationError(msg, target=target, rule=rule.name, caltype=rule.caltype, as_of=now)

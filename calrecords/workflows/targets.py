@@ -1,0 +1,78 @@
+"""What a caller may call a target, and what rules see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from calrecords.datafiles import DataFile
+from calrecords.datafiles.facts import read_facts
+from calrecords.errors import InvalidTargetError
+from calrecords.frames import CalibrationFrame, FrameFacts
+from calrecords.selection import Target, make_target
+from calrecords.vocabulary import KNOWN_EXTENSIONS
+from calrecords.workflows.results import IngestResult
+
+
+def target_of(
+    target: Any,
+    fields: Mapping[str, str],
+    recorded: Callable[[Any], CalibrationFrame],
+    opened: Callable[[str | Path], DataFile],
+) -> Target:
+    """Return a target from whatever describes it.
+
+    Parameters
+    ----------
+    target : path, Header, mapping, DataFile, FrameFacts, CalibrationFrame, IngestResult or str
+        What needs a calibration.
+    fields : mapping
+        Our names for an observatory's, for mappings.
+    recorded : callable
+        Gives a frame of the records.
+    opened : callable
+        Gives a data file.
+
+    Raises
+    ------
+    InvalidTargetError
+        If it is none of these, or lacks what every target needs.
+    DataFileError, RecordNotFoundError
+        If a file cannot be used, or a basename is not recorded.
+    """
+    if isinstance(target, Mapping):
+        if fields:
+            target = {fields.get(name, name): value for name, value in target.items()}
+        return make_target(target)
+    if isinstance(target, str | Path) and is_path(target):
+        target = opened(target)
+    if isinstance(target, DataFile):
+        return _named(target.facts, target.basename)
+    if isinstance(target, FrameFacts | CalibrationFrame):
+        return make_target(target)
+    if hasattr(target, "cards"):
+        return make_target(read_facts({str(key): value for key, value in target.items()}))
+    if isinstance(target, str | int | IngestResult):
+        return make_target(recorded(target))
+    msg = (
+        f"a target is a path, a header, a mapping, a data file, a frame or a basename, not a "
+        f"{type(target).__name__}"
+    )
+    raise InvalidTargetError(msg)
+
+
+def is_path(target: str | Path) -> bool:
+    """Return whether a word is a path: it holds a separator, or ends in a known extension."""
+    text = str(target)
+    return (
+        isinstance(target, Path)
+        or "/" in text
+        or "\\" in text
+        or text.lower().endswith(KNOWN_EXTENSIONS)
+    )
+
+
+def _named(facts: FrameFacts, basename: str) -> Target:
+    made = make_target(facts)
+    return Target({**made.values, "basename": basename}, made.dateobs, basename)
