@@ -239,6 +239,10 @@ class NoCalibrationError(SelectionError, DoNotRetryError, LookupError):
         What was looked for.
     as_of : datetime, optional
         What was known at this moment counted, UTC.
+    created_before : datetime, optional
+        Candidates had to be made strictly before, UTC, where the caller said so.
+    include_bad : bool
+        Whether candidates that were called bad were taken too.
     """
 
     def __init__(
@@ -249,12 +253,16 @@ class NoCalibrationError(SelectionError, DoNotRetryError, LookupError):
         rule: str | None = None,
         caltype: str | None = None,
         as_of: datetime | None = None,
+        created_before: datetime | None = None,
+        include_bad: bool = False,
     ) -> None:
         super().__init__(message)
         self.target = target
         self.rule = rule
         self.caltype = caltype
         self.as_of = as_of
+        self.created_before = created_before
+        self.include_bad = include_bad
 
 
 class RuleError(SelectionError, DoNotRetryError, ValueError):

@@ -99,6 +99,8 @@ def test_an_error_pickles_with_its_message(cls):
                 "rule": "bias",
                 "caltype": "BIAS",
                 "as_of": datetime(2026, 3, 10, 4, tzinfo=UTC),
+                "created_before": datetime(2026, 3, 10, tzinfo=UTC),
+                "include_bad": True,
             },
         ),
     ],

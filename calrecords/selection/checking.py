@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import combinations
-from typing import Any
 
 from calrecords.matching import canonical_text
 from calrecords.selection.expressions import Expression
@@ -125,18 +124,19 @@ def _why_not_two_probes(rule: Rule) -> str:
 def window_text(rule: Rule) -> str:
     """Return how far away in time a rule looks, for people."""
     sides = [
-        f"{name} {_days(length)}"
+        f"{name} {days_text(length)}"
         for name, length in (("before", rule.window.before), ("after", rule.window.after))
         if length is not None
     ]
     if not sides:
         return "all time"
-    if rule.window.before == rule.window.after:
-        sides = [_days(rule.window.before)]
+    if len(sides) == 2 and rule.window.before == rule.window.after:
+        sides = [sides[0].removeprefix("before ")]
     return f"{' and '.join(sides)}, ends {rule.window.ends.value}"
 
 
-def _days(length: Any) -> str:
+def days_text(length: timedelta) -> str:
+    """Return a length of time, for people."""
     seconds = length.total_seconds()
     return f"{seconds / 86400:g} d" if seconds >= 86400 else f"{seconds:g} s"
 
@@ -221,7 +221,7 @@ def _in_bounds(rule: Rule) -> Iterator[Finding]:
 
 
 def _in_time(rule: Rule) -> Iterator[Finding]:
-    """Yield windows that nothing can be in."""
+    """Yield windows that nothing can be in, and age limits that nothing can exceed."""
     window = rule.window
     sides = {
         Direction.BEFORE: (window.before,),
@@ -231,6 +231,12 @@ def _in_time(rule: Rule) -> Iterator[Finding]:
     }.get(rule.direction, (window.before, window.after))
     if all(length == timedelta(0) for length in sides) and window.ends is Ends.OPEN:
         yield Finding(rule.name, "window", "a window of 0 with open ends holds nothing; widen it")
+    limit = rule.stale_after
+    if limit is not None and all(length is not None and length <= limit for length in sides):
+        message = (
+            f"nothing is more than {days_text(limit)} away in this window; shorten stale_after"
+        )
+        yield Finding(rule.name, "stale_after", message)
 
 
 def _in_order(rule: Rule) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from calrecords.matching import canonical_text
-from calrecords.selection.checking import window_text
+from calrecords.selection.checking import days_text, window_text
 from calrecords.selection.expressions import Expression
 from calrecords.selection.ordering import describe_order
 from calrecords.selection.rules import AllOf, AnyOf, Branch, Condition, Rule
@@ -43,6 +43,9 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
         "prefers": [describe_term(term) for term in rule.prefer],
         "order": describe_order(rule.order, rule.labels),
         "count": f"{rule.count.minimum} to {rule.count.maximum}",
+        "stale": ""
+        if rule.stale_after is None
+        else f"more than {days_text(rule.stale_after)} away",
         "exclusive": "validity of one configuration must not overlap" if rule.exclusive else "",
     }
     return {name: value for name, value in described.items() if value not in ("", [], None)}

@@ -47,6 +47,8 @@ class BoundTest:
         Whether a candidate satisfies it.
     actual : callable
         What a candidate has.
+    holds : callable or None
+        Whether a value of that field satisfies it; None where more than a value is looked at.
     """
 
     name: str
@@ -54,6 +56,7 @@ class BoundTest:
     allowed: str
     passes: Callable[[CalibrationFrame], bool]
     actual: Callable[[CalibrationFrame], Any]
+    holds: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -292,6 +295,7 @@ def _term_test(name: str, term: Term, bound: Bound) -> BoundTest:
         bound.allowed,
         lambda frame: bound.holds(value_of(frame, term.field)),
         lambda frame: value_of(frame, term.field),
+        bound.holds,
     )
 
 

@@ -37,7 +37,7 @@ _IN_BRANCHES = ("equal", "where", "terms", "prefer", "direction", "window", "cou
 _SHARED = (
     *_IN_BRANCHES,
     *("verdicts", "valid", "created_before", "exclusive", "nulls", "ends", "uses", "values"),
-    *("required_when", "permitted_when"),
+    *("required_when", "permitted_when", "stale_after"),
 )
 _OF_RULE = (
     *("name", "caltype", "version", "description", "sites", "cameras", "instruments"),
@@ -194,6 +194,7 @@ class _RuleReader:
             created_before=self._created_before(table),
             count=self._count(table, self._place) or default_count,
             exclusive=self._given(table, "exclusive", bool, "true or false", False),
+            stale_after=self._duration(table, "stale_after", self._place),
             nulls=reader.nulls,
             labels=self._names.labels,
         )

@@ -215,6 +215,8 @@ class Rule:
         How many.
     exclusive : bool
         Whether no two masters of one configuration may be valid at one time.
+    stale_after : timedelta or None
+        From which distance in time a calibration is used, but called stale; None is never.
     nulls : Nulls or None
         What a missing value means where a term does not say; None is each operator's own.
     labels : mapping
@@ -244,6 +246,7 @@ class Rule:
     created_before: str | None = None
     count: Count = Count()
     exclusive: bool = False
+    stale_after: timedelta | None = None
     nulls: Nulls | None = None
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 

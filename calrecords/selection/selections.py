@@ -33,6 +33,10 @@ class Selection:
         What was known at this moment counted, UTC; None is what was known at the choice.
     override : str or None
         Why somebody forced it, where an override chose it and not the rule.
+    created_before : datetime or None
+        Candidates had to be made strictly before, UTC, where the caller said so.
+    include_bad : bool
+        Whether candidates that were called bad were taken too.
     """
 
     frame: CalibrationFrame
@@ -43,6 +47,8 @@ class Selection:
     alternatives: tuple[Selection, ...] = field(default=(), repr=False)
     as_of: datetime | None = None
     override: str | None = None
+    created_before: datetime | None = None
+    include_bad: bool = False
 
     @property
     def version(self) -> FrameVersion:
@@ -58,6 +64,8 @@ def make_selection(
     caltype: str | None = None,
     as_of: datetime | None = None,
     override: str | None = None,
+    created_before: datetime | None = None,
+    include_bad: bool = False,
 ) -> Selection:
     """Return the first of ranked candidates as chosen, with the others as alternatives.
 
@@ -77,6 +85,8 @@ def make_selection(
             alternatives=others,
             as_of=as_of,
             override=override,
+            created_before=created_before,
+            include_bad=include_bad,
         )
 
     return selected(ranked[0], tuple(selected(frame) for frame in ranked[1:]))
