@@ -23,6 +23,9 @@ from calrecords.vocabulary import Binning
 MENDABLE = tuple(sorted({*OF_VERSION} - {"extension"}))
 """Facts that can be corrected, besides attributes."""
 
+_RULE = "correction"
+"""What gave the night, once somebody corrected it."""
+
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
 _corrections: sa.Table = Correction.__table__  # type: ignore[assignment]
 _ELSEWHERE = {
@@ -71,8 +74,10 @@ def correct_version(
         return False
     now = _moment(connection, row, said.recorded_at)
     columns = {name: after[name] for name in OF_VERSION} | {"attributes": attributes}
-    if "dayobs" in given:
-        columns["dayobs_rule"] = "correction"
+    if before["dayobs"] != after["dayobs"]:
+        columns["dayobs_rule"] = _RULE
+        was = as_kept(row.dayobs_rule)
+        changes.append({"field": "dayobs_rule", "old": was, "new": as_kept(_RULE)})
     connection.execute(sa.update(_versions).where(_versions.c.id == version).values(**columns))
     who = {"version_id": version, "reason": said.reason, "author": said.author}
     connection.execute(

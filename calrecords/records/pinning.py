@@ -39,9 +39,13 @@ def version_row(connection: Connection, frame: CalibrationFrame) -> int:
     RecordNotFoundError
         If there is no such record.
     """
-    rows = _named_like(connection.execute(_of_frame, {"named": frame.basename}).all(), frame)
-    if not rows:
-        msg = f"{frame.filename}: no such version is recorded; look at `calrecords show --versions`"
+    found: Sequence[Any] = ()
+    if is_storable(frame.basename):
+        found = connection.execute(_of_frame, {"named": frame.basename}).all()
+    if not (rows := _named_like(found, frame)):
+        msg = (
+            f"{frame.filename!r}: no such version is recorded; look at `calrecords show --versions`"
+        )
         raise RecordNotFoundError(msg)
     return int(rows[0].id)
 
