@@ -53,7 +53,7 @@ _inputs: sa.Table = FrameInput.__table__  # type: ignore[assignment]
 _versions_of_frame = sa.select(
     *(_versions.c.id, _versions.c.is_current, _versions.c.archived_at, _versions.c.recorded_at),
     *(_versions.c.md5, _versions.c.sha256, _versions.c.size),
-    *(_versions.c.key, _versions.c.version_key),
+    *(_versions.c.key, _versions.c.version_key, _versions.c.extension, _versions.c.created),
 ).where(_versions.c.calibration_frame_id == sa.bindparam("frame"))
 _insert_version = sa.insert(_versions)
 _no_longer_current = (
@@ -165,7 +165,7 @@ def _record(connection: Connection, new: NewVersion, now: datetime) -> bool:
         _write(connection, frame, new, now, ())
         return True
     recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
-    version = next((row for row in recorded if row.md5 == new.digest.md5), None)
+    version = _recorded_as(new, recorded)
     if version is None:
         _write(connection, frame, new, now, recorded)
         return False

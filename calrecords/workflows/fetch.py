@@ -26,6 +26,7 @@ from calrecords.filestore import FileStore
 from calrecords.frames import CalibrationFrame, ContentDigest
 from calrecords.records import RecordDatabase
 from calrecords.workflows.cache import FileCache
+from calrecords.workflows.first_fetch import with_checksum
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Fetcher:
         StoredFileNotFoundError
             If neither the store nor the archive has this version any more.
         RecordNotFoundError
-            If no checksum is recorded for it.
+            If no checksum is recorded for it, and the archive cannot be asked for one.
         ConfigurationError
             If `source` is the archive and none is named.
         ArchiveError, FileStoreError
@@ -129,6 +130,9 @@ class Fetcher:
             return self._newer(frame, source, error)
 
     def _fetch(self, frame: CalibrationFrame, source: FetchSource | None) -> Path:
+        if frame.version.md5 is None:
+            why = self._why_no_archive
+            frame = with_checksum(frame, self._database, self._archive, why_no_archive=why)
         if source is FetchSource.STORE:
             return self._keep(
                 frame, _Way("store", lambda sink: self._from_store(frame, sink)), anew=True
