@@ -26,7 +26,7 @@ from calrecords.records.match_sets import missing_sets, register_match_sets
 from calrecords.records.models import Archive
 from calrecords.records.naming import insert_once
 from calrecords.records.reading import FrameFilter
-from calrecords.records.recording import NewVersion, record_version
+from calrecords.records.recording import NewVersion, PartialDigest, record_version
 from calrecords.records.urls import database_url, shown
 
 _inherited: list[Engine] = []
@@ -280,11 +280,15 @@ class RecordDatabase:
             return reading.get_frame(connection, basename=new.basename, md5=new.digest.md5)
 
     def complete(
-        self, frame: CalibrationFrame, digest: ContentDigest, key: str | None = None
+        self,
+        frame: CalibrationFrame,
+        digest: ContentDigest | PartialDigest,
+        key: str | None = None,
+        **learned: Any,
     ) -> CalibrationFrame:
         """Fill in what a version was recorded without; see `completing.complete_version`."""
         with self.write_rows() as connection:
-            complete_version(connection, frame, digest, key)
+            complete_version(connection, frame, digest, key, **learned)
             return reading.get_frame(connection, basename=frame.basename, md5=digest.md5)
 
     def find(self, wanted: FrameFilter, row_limit: int | None = None) -> list[CalibrationFrame]:

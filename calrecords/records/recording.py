@@ -177,6 +177,25 @@ def _record(connection: Connection, new: NewVersion, now: datetime) -> bool:
     return False
 
 
+def _recorded_as(new: NewVersion, recorded: Sequence[Any]) -> Any | None:
+    """Return the row of a version; one without md5 is it where nothing tells them apart.
+
+    So a frame that was imported without a checksum keeps its verdict when its file comes.
+    """
+    for row in recorded:
+        if row.md5 == new.digest.md5:
+            return row
+    said = (new.version_key, new.extension, new.facts.created)
+    for row in recorded:
+        known = (row.version_key, row.extension, row.created)
+        if row.md5 is None and all(
+            one in (None, "", other) or other in (None, "")
+            for one, other in zip(known, said, strict=True)
+        ):
+            return row
+    return None
+
+
 def _learned(new: NewVersion) -> dict[str, Any]:
     return {
         "size": new.digest.size,
