@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from calrecords.datafiles import DataFile
+from calrecords.datafiles import DataFile, HeaderMapping
 from calrecords.errors import ConfigurationError, NoCalibrationError
 from calrecords.records import Choices
 from calrecords.selection import (
@@ -37,6 +37,7 @@ class Choosing(KnowsFrames):
     """The verbs that choose."""
 
     settings: Settings
+    _mapping: HeaderMapping
 
     @abstractmethod
     def open_file(self, path: str | Path) -> DataFile:
@@ -193,7 +194,7 @@ class Choosing(KnowsFrames):
         if isinstance(target, Target):
             return target
         fields: Mapping[str, str] = self.rules.fields
-        return target_of(target, fields, self._frame, self.open_file)
+        return target_of(target, fields, self._mapping, self._frame, self.open_file)
 
 
 def _past(as_of: Any) -> datetime | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from calrecords.datafiles import DataFile
 from calrecords.datafiles.facts import read_facts
+from calrecords.datafiles.mapping import HeaderMapping
+from calrecords.datafiles.repairs import normalised
 from calrecords.errors import InvalidTargetError
 from calrecords.frames import CalibrationFrame, FrameFacts
 from calrecords.selection import Target, make_target
@@ -18,6 +20,7 @@ from calrecords.workflows.results import IngestResult
 def target_of(
     target: Any,
     fields: Mapping[str, str],
+    mapping: HeaderMapping,
     recorded: Callable[[Any], CalibrationFrame],
     opened: Callable[[str | Path], DataFile],
 ) -> Target:
@@ -29,6 +32,8 @@ def target_of(
         What needs a calibration.
     fields : mapping
         Our names for an observatory's, for mappings.
+    mapping : HeaderMapping
+        Which keyword gives which fact, for headers.
     recorded : callable
         Gives a frame of the records.
     opened : callable
@@ -41,6 +46,8 @@ def target_of(
     DataFileError, RecordNotFoundError
         If a file cannot be used, or a basename is not recorded.
     """
+    if hasattr(target, "cards"):
+        return make_target(_facts_of_header(target, mapping))
     if isinstance(target, Mapping):
         if fields:
             target = {fields.get(name, name): value for name, value in target.items()}
@@ -51,8 +58,6 @@ def target_of(
         return _named(target.facts, target.basename)
     if isinstance(target, FrameFacts | CalibrationFrame):
         return make_target(target)
-    if hasattr(target, "cards"):
-        return make_target(read_facts({str(key): value for key, value in target.items()}))
     if isinstance(target, str | int | IngestResult):
         return make_target(recorded(target))
     msg = (
@@ -71,6 +76,16 @@ def is_path(target: str | Path) -> bool:
         or "\\" in text
         or text.lower().endswith(KNOWN_EXTENSIONS)
     )
+
+
+def _facts_of_header(header: Any, mapping: HeaderMapping) -> FrameFacts:
+    """Return what an astropy header says; undefined values say nothing."""
+    values = {
+        str(keyword).upper(): value
+        for keyword, value in header.items()
+        if isinstance(value, str | bool | int | float)
+    }
+    return read_facts(normalised(values, mapping), mapping)
 
 
 def _named(facts: FrameFacts, basename: str) -> Target:
