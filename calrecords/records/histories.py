@@ -19,12 +19,15 @@ from calrecords.records.models import (
     VerdictChange,
     Version,
 )
+from calrecords.records.overrides import select_overrides
 from calrecords.records.storable import is_storable
 
 _verdicts: sa.Table = VerdictChange.__table__  # type: ignore[assignment]
 _validities: sa.Table = ValidityChange.__table__  # type: ignore[assignment]
 _corrections: sa.Table = Correction.__table__  # type: ignore[assignment]
-_overrides: sa.Table = Override.__table__  # type: ignore[assignment]
+_overrides_of = select_overrides().where(
+    Override.version_id.in_(sa.bindparam("ids", expanding=True))
+)
 _versions = (
     sa.select(Version)
     .join_from(Version, Frame, Version.calibration_frame_id == Frame.id)
@@ -91,7 +94,7 @@ def history_of(connection: Connection, basename: str) -> list[HistoryEvent]:
     for table, kind, detail in _HISTORIES:
         for row in _of_versions(connection, table, versions):
             found.append(_event(basename, versions[row.version_id], row, kind, detail(row)))
-    for row in _of_versions(connection, _overrides, versions):
+    for row in connection.execute(_overrides_of.order_by(Override.id), {"ids": list(versions)}):
         found += _of_override(basename, versions[row.version_id], row)
     order = list(EventKind)
     return sorted(found, key=lambda event: (event.when, order.index(event.kind)))
@@ -120,8 +123,10 @@ def _event(basename: str, version: Any, row: Any, kind: EventKind, detail: str) 
 
 
 def _of_override(basename: str, version: Any, row: Any) -> Iterator[HistoryEvent]:
-    subject = row.target_basename or f"a camera, {range_text(row.applies_after, row.applies_until)}"
+    subject = row.target_basename or f"{row.site} {row.camera}"
     detail = f"{row.id}: {row.caltype} for {subject}"
+    if (row.applies_after, row.applies_until) != (None, None):
+        detail += f", {range_text(row.applies_after, row.applies_until)}"
     forced = _event(basename, version, row, EventKind.OVERRIDE, detail)
     yield forced
     if row.withdrawn_at is not None:

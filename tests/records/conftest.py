@@ -208,6 +208,44 @@ def record(database):
     return write
 
 
+@pytest.fixture
+def described():
+    """Return a function that gives every table's columns, keys, indexes and checks, by name."""
+    import sqlalchemy as sa
+
+    def describe(connection):
+        """Return every table's columns, keys, indexes and checks, by name."""
+        inspector = sa.inspect(connection)
+        found = {}
+        for table in sorted(set(inspector.get_table_names()) - {"alembic_version"}):
+            indexes = inspector.get_indexes(table)
+            for index in indexes:
+                index.pop("dialect_options", None)
+                index.pop("include_columns", None)
+            found[table] = {
+                "columns": {
+                    column["name"]: (
+                        column["type"].compile(connection.dialect),
+                        getattr(column["type"], "collation", None),
+                        column["nullable"],
+                    )
+                    for column in inspector.get_columns(table)
+                },
+                "primary": inspector.get_pk_constraint(table),
+                "foreign": sorted(inspector.get_foreign_keys(table), key=lambda key: key["name"]),
+                "unique": sorted(
+                    inspector.get_unique_constraints(table), key=lambda key: key["name"]
+                ),
+                "checks": sorted(
+                    inspector.get_check_constraints(table), key=lambda key: key["name"]
+                ),
+                "indexes": sorted(indexes, key=lambda index: index["name"]),
+            }
+        return found
+
+    return describe
+
+
 READY = "import sys; print('ready', flush=True); sys.stdin.readline()"
 
 

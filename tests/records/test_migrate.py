@@ -114,6 +114,64 @@ def test_an_upgrade_of_what_is_at_head_keeps_every_record(database, sql, record,
     assert [len(before[name]) for name in ("frame_versions", "frame_inputs", "sites")] == [1, 3, 1]
 
 
+FIRST_ROWS = (
+    "INSERT INTO sites (id, code) VALUES (1, 'lsc')",
+    "INSERT INTO instruments (id, site_id, camera, name) VALUES (1, 1, 'fa15', 'sinistro')",
+    "INSERT INTO calibration_frames (id, basename, obstype, is_master, instrument_id, recorded_at)"
+    " VALUES (1, 'flat', 'SKYFLAT', TRUE, 1, '2026-01-01 00:00:00.000000')",
+    "INSERT INTO frame_versions (id, calibration_frame_id, is_current, extension,"
+    " configuration_mode, verdict, attributes, recorded_at)"
+    " VALUES (1, 1, TRUE, '.fits', 'default', 'bad', '{\"GAIN\": 1e300}', '2026-01-01 00:00:00')",
+    "INSERT INTO verdicts (id, version_id, verdict, reason, author, recorded_at)"
+    " VALUES (1, 1, 'bad', 'stripes', 'ana', '2026-01-01 00:00:00.000000')",
+    "INSERT INTO frame_uses (id, target_basename, version_id, caltype, rule, recorded_at)"
+    " VALUES (3, 'science', 1, 'SKYFLAT', 'r', '2026-01-01 00:00:00.000000')",
+    "INSERT INTO overrides (id, caltype, version_id, target_basename, reason, author, recorded_at)"
+    " VALUES (1, 'SKYFLAT', 1, 'science', 'x', 'ana', '2026-01-01 00:00:00.000000')",
+    "SELECT 1",
+)
+KEPT = (
+    "SELECT id, verdict, CAST(attributes AS TEXT) FROM frame_versions",
+    "SELECT version_id, verdict, reason FROM verdicts",
+    "SELECT id, target_basename, version_id, caltype, rule FROM frame_uses",
+    "SELECT id, caltype, version_id, target_basename, reason FROM overrides",
+)
+
+
+@pytest.fixture
+def shape(described):
+    """Return a function that gives every column, key, index and check of a database."""
+
+    def read(place):
+        engine = sa.create_engine(database_url(place))
+        with engine.connect() as connection:
+            found = described(connection)
+        engine.dispose()
+        return found
+
+    return read
+
+
+def test_what_0001_holds_is_kept_on_the_way_up_and_down(backend, empty_place, shape):
+    database = RecordDatabase(empty_place)
+    database.upgrade("0001")
+    before = shape(empty_place)
+    backend.sql(empty_place, *FIRST_ROWS)
+    kept = [backend.sql(empty_place, statement) for statement in KEPT]
+    database.upgrade()
+    assert [backend.sql(empty_place, statement) for statement in KEPT] == kept
+    assert database.get(basename="flat").attributes == {"GAIN": 1e300}
+    as_another = (
+        "INSERT INTO frame_uses (id, target_basename, version_id, caltype, recorded_at)"
+        " VALUES (9, 'science', 1, 'illumination', '2026-01-02 00:00:00.000000')"
+    )
+    backend.sql(empty_place, as_another, "SELECT 1")
+    database.downgrade("0001")
+    assert [backend.sql(empty_place, statement) for statement in KEPT] == kept
+    assert shape(empty_place) == before
+    database.close()
+
+
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failed_migration_leaves_nothing_and_the_next_one_works(
     database, backend, place, sql, next_version, failure

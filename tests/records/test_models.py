@@ -15,39 +15,12 @@ def as_migrated(connection):
     return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
 
 
-def described(connection):
-    """Return every table's columns, keys, indexes and checks, by name."""
-    inspector = sa.inspect(connection)
-    found = {}
-    for table in sorted(set(inspector.get_table_names()) - {"alembic_version"}):
-        indexes = inspector.get_indexes(table)
-        for index in indexes:
-            index.pop("dialect_options", None)
-            index.pop("include_columns", None)
-        found[table] = {
-            "columns": {
-                column["name"]: (
-                    column["type"].compile(connection.dialect),
-                    getattr(column["type"], "collation", None),
-                    column["nullable"],
-                )
-                for column in inspector.get_columns(table)
-            },
-            "primary": inspector.get_pk_constraint(table),
-            "foreign": sorted(inspector.get_foreign_keys(table), key=lambda key: key["name"]),
-            "unique": sorted(inspector.get_unique_constraints(table), key=lambda key: key["name"]),
-            "checks": sorted(inspector.get_check_constraints(table), key=lambda key: key["name"]),
-            "indexes": sorted(indexes, key=lambda index: index["name"]),
-        }
-    return found
-
-
 def test_head_equals_the_models(database):
     with database.read() as connection:
         assert as_migrated(connection) == []
 
 
-def test_head_is_what_the_models_would_make_themselves(backend, database):
+def test_head_is_what_the_models_would_make_themselves(backend, database, described):
     with database.read() as connection:
         migrated = described(connection)
     place = backend.empty()
