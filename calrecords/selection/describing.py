@@ -9,7 +9,7 @@ from calrecords.matching import canonical_text
 from calrecords.selection.checking import days_text, window_text
 from calrecords.selection.expressions import Expression
 from calrecords.selection.ordering import describe_order
-from calrecords.selection.rules import AllOf, AnyOf, Branch, Condition, Rule
+from calrecords.selection.rules import AllOf, AnyOf, Branch, Condition, Count, Rule
 from calrecords.selection.terms import TOLERANCES, OfTarget, Operator, Term
 
 
@@ -42,7 +42,7 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
         else f"the target's {rule.created_before}",
         "prefers": [describe_term(term) for term in rule.prefer],
         "order": describe_order(rule.order, rule.labels),
-        "count": f"{rule.count.minimum} to {rule.count.maximum}",
+        "count": _count(rule.count_for(rule.direction)),
         "stale": ""
         if rule.stale_after is None
         else f"more than {days_text(rule.stale_after)} away",
@@ -109,9 +109,14 @@ def _consequence(branch: Branch, rule: Rule) -> str:
     if branch.window is not None:
         parts.append("another window")
     if branch.count is not None:
-        parts.append(f"count {branch.count.minimum} to {branch.count.maximum}")
+        parts.append(f"count {_count(branch.count)}")
     if branch.order is not None:
         parts.append(f"order {describe_order(branch.order, rule.labels)}")
     if branch.no_result:
         parts.append("no result")
     return "; ".join(parts) or "nothing more"
+
+
+def _count(count: Count) -> str:
+    few, many = count.minimum, count.maximum
+    return f"{many}" if few == 1 else f"{few} to {many}"

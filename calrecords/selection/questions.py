@@ -179,7 +179,8 @@ def ask(
     if branches or plan.others:
         left = tuple(_left(rule, target, branches))
         never = never or next((b.impossible for _, _, b in left if b.impossible), None)
-    direction, window, count, order = rule.direction, rule.window, rule.count, rule.order
+    direction, window, order = rule.direction, rule.window, rule.order
+    count = rule.count
     limit = None
     for name, branch in branches:
         direction = branch.direction or direction
@@ -189,6 +190,7 @@ def ask(
         order = branch.order or order
         if branch.no_result and never is None:
             never = f"{rule.name} has no result for this target ({name})"
+    count = count or rule.count_for(direction)
     if created_before is None and rule.created_before is not None:
         created_before = _moment(rule, target)
     verdicts = _ALL_VERDICTS if include_bad else rule.verdicts

@@ -171,7 +171,6 @@ class _RuleReader:
         """Return the rule of a table."""
         reader = self._reader(table)
         direction = self._direction(table, self._place) or Direction.EITHER
-        default_count = Count(1, 2) if direction is Direction.BRACKET else Count()
         rule = Rule(
             name=self._text(table, "name"),
             caltype=self._text(table, "caltype"),
@@ -192,7 +191,7 @@ class _RuleReader:
             verdicts=self._verdicts(table),
             must_be_valid=self._given(table, "valid", bool, "true or false", True),
             created_before=self._created_before(table),
-            count=self._count(table, self._place) or default_count,
+            count=self._count(table, self._place),
             exclusive=self._given(table, "exclusive", bool, "true or false", False),
             stale_after=self._duration(table, "stale_after", self._place),
             nulls=reader.nulls,

@@ -74,6 +74,10 @@ class Count:
     maximum: int = 1
 
 
+_ONE = Count()
+_ONE_OF_EACH = Count(1, 2)
+
+
 @dataclass(frozen=True, slots=True)
 class AnyOf:
     """Conditions of which one must hold."""
@@ -211,8 +215,8 @@ class Rule:
         Whether the validity range must hold the target's time.
     created_before : str or None
         The target's field that holds the time before which candidates must have been made.
-    count : Count
-        How many.
+    count : Count or None
+        How many; None is one, and one of each side of a bracket.
     exclusive : bool
         Whether no two masters of one configuration may be valid at one time.
     stale_after : timedelta or None
@@ -244,7 +248,7 @@ class Rule:
     verdicts: frozenset[Verdict] = ACCEPTED
     must_be_valid: bool = True
     created_before: str | None = None
-    count: Count = Count()
+    count: Count | None = None
     exclusive: bool = False
     stale_after: timedelta | None = None
     nulls: Nulls | None = None
@@ -260,6 +264,10 @@ class Rule:
         """Whether there is no target that it is not for."""
         times = self.effective_from is None and self.effective_until is None
         return times and not any(self.specificity)
+
+    def count_for(self, direction: Direction) -> Count:
+        """Return how many are wanted, where no branch says otherwise."""
+        return self.count or (_ONE_OF_EACH if direction is Direction.BRACKET else _ONE)
 
     def applies_to(self, target: Target) -> bool:
         """Return whether it is for a target."""
