@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from enum import Enum
 from typing import Any
 
 from calrecords.vocabulary import Verdict
@@ -39,7 +38,7 @@ class MatchSet:
     def key(self, values: Mapping[str, Any]) -> bytes:
         """Return the key of these values; a field that is absent counts as None."""
         spelled = [canonical_text(values.get(name)) for name in self.fields]
-        text = json.dumps([self.fields, spelled], ensure_ascii=True)
+        text = json.dumps([self.obstype, self.fields, spelled], ensure_ascii=True)
         return hashlib.blake2b(text.encode("ascii"), digest_size=MATCH_KEY_BYTES).digest()
 
 
@@ -94,8 +93,10 @@ def canonical_text(value: Any) -> str | None:
     >>> canonical_text(2.0), canonical_text("2"), canonical_text(True), canonical_text([2, 2])
     ('2', '2', 'true', '["2", "2"]')
     """
-    if value is None or (isinstance(value, str) and not isinstance(value, Enum)):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

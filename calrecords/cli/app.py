@@ -24,6 +24,7 @@ _VERBS = {
     "resume": ("ingesting", "Finish ingestions that were interrupted."),
     "query": ("querying", "List recorded frames."),
     "show": ("querying", "Show all that is recorded of one frame."),
+    "best": ("choosing", "Choose the best calibration for a frame."),
     "fetch": ("fetching", "Download recorded frames, verified."),
     "rules": ("ruling", "Check, show and test the rules of selection."),
     "mark": ("judging", "Call a frame good or bad."),

@@ -9,6 +9,7 @@ from calrecords.errors import (
     DataFileNotFoundError,
     FileStoreRefusedError,
     FrameNotFoundError,
+    NoCalibrationError,
     RecordNotFoundError,
     RecordsRefusedError,
     SchemaError,
@@ -35,6 +36,7 @@ _NEEDS_MENDING = (ConfigurationError, SchemaError, FileStoreRefusedError, Record
 _NOT_FOUND = (
     DataFileNotFoundError,
     FrameNotFoundError,
+    NoCalibrationError,
     RecordNotFoundError,
     StoredFileNotFoundError,
 )

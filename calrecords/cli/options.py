@@ -22,6 +22,8 @@ _CONNECTION = (
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
+rules_option = click.option("--rules", help="Rules that choose: lco, gemini, or a TOML file.")
+
 
 def connection_options(function: _F) -> _F:
     """Add what `calrecords.connect` takes."""
@@ -34,5 +36,5 @@ def connected(options: dict[str, Any]) -> CalibrationRecords:
     """Connect with the options of a verb, taking them out of `options`."""
     from calrecords.workflows.connection import connect
 
-    names = ("db", "archive", "store", "cache", "config")
-    return connect(**{name: options.pop(name) for name in names})
+    names = ("db", "archive", "store", "cache", "rules", "config")
+    return connect(**{name: options.pop(name) for name in names if name in options})

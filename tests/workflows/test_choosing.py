@@ -22,7 +22,7 @@ from calrecords.selection import ask, choose_among, load_rules, make_target
 from calrecords.vocabulary import Verdict
 
 NIGHT = datetime(2026, 3, 10, 4, tzinfo=UTC)
-TYPES = ("BIAS", "DARK", "SKYFLAT", "ARC")
+TYPES = ("BIAS", "BPM", "DARK", "SKYFLAT", "ARC")
 TARGET = {"site": "lsc", "camera": "fa01", "dateobs": NIGHT, "binning": "1x1", "obstype": "EXPOSE"}
 
 
