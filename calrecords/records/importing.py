@@ -7,15 +7,19 @@ import that was killed is completed by running it again.
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
-from calrecords.errors import DuplicateRecordError
+from calrecords.errors import RecordsUnavailableError
 from calrecords.matching import MatchSet
 from calrecords.records.importing_decisions import ConflictError, Decider
 from calrecords.records.importing_known import Recorded
@@ -48,7 +52,11 @@ CHUNK_ROWS = 5000
 _CACHE_KIB = 65536
 """How much of a SQLite file is kept in memory meanwhile; its indexes are written all over."""
 
-_TRIES = 5
+_RACES = frozenset({"23505", "40P01", "40001"})
+"""PostgreSQL's codes of a duplicate key, a deadlock and a failed serialization."""
+
+_PAUSE_S = (0.02, 0.2)
+_TRIES = 8
 """How often a chunk is tried where others record the same frames at that moment."""
 
 Numbered = tuple[int, Any]
@@ -156,14 +164,15 @@ class Importer:
         if self._order.is_dry_run:
             with self._database.read() as connection:
                 return self._decide(connection, rows, datetime.now(UTC))[1]
-        for left in reversed(range(_TRIES)):
+        for attempt in range(1, _TRIES + 1):
             try:
-                with self._database.write_rows() as connection:
+                with self._database.write_rows() as connection, _races():
                     return self._write(connection, rows)
-            except DuplicateRecordError as error:
-                if not left:
+            except RaceError as error:
+                if attempt == _TRIES:
                     raise
-                log.info("another process records the same frames; trying again: %s", error)
+                log.info("%s; trying again", error)
+                time.sleep(attempt * random.uniform(*_PAUSE_S))
         raise AssertionError
 
     def _write(self, connection: Connection, rows: list[tuple[int, ImportRow]]) -> Tally:
@@ -199,6 +208,28 @@ class Importer:
                 problem = RowProblem(number, row.basename, str(error))
                 tally.count(RowOutcome.CONFLICT, problem)
         return decider, tally
+
+
+class RaceError(RecordsUnavailableError):
+    """Others recorded the same frames at the same moment."""
+
+
+@contextmanager
+def _races() -> Iterator[None]:
+    """Tell what goes wrong only since others write at the same moment.
+
+    Raises
+    ------
+    RaceError
+        If the database broke a deadlock, or a frame is recorded since we looked.
+    """
+    try:
+        yield
+    except exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) not in _RACES:
+            raise
+        msg = "other processes record the same frames at the same time; import again later"
+        raise RaceError(msg) from None
 
 
 def _name_in(row: Any) -> str | None:

@@ -14,6 +14,7 @@ from calrecords.records.importing_values import (
     Reader,
     binning_of,
     day_of,
+    demand_no_fault,
     inputs_of,
     md5_of,
     mode_of,
@@ -82,6 +83,7 @@ _READERS: dict[str, Reader] = {
 _RARELY_ALIKE = frozenset({"basename", "filename", "frame_id", "md5", "sha256", "version_key"}) | {
     *("key", "size", "inputs", "attributes")
 }
+_SURELY_SHORT = 100
 _PLANS_KEPT = 1000
 
 
@@ -337,6 +339,12 @@ def _cut_name(found: list[Any]) -> None:
     if "/" in basename or "\\" in basename:
         msg = f"basename {basename!r:.200} holds a slash"
         raise BadRowError(msg)
+    for name, text in (("basename", basename), ("extension", extension)):
+        if text is not None and (len(text) > _SURELY_SHORT or not text.isascii()):
+            try:
+                demand_no_fault(text, name)
+            except ValueError as error:
+                raise BadRowError(_said(name, error)) from None
     found[_PLACE["basename"]], found[AT["extension"]] = basename, extension or ""
 
 

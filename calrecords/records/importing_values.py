@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -62,7 +61,7 @@ def text_of(column: str) -> Reader:
             raise TypeError(msg)
         text = value.strip()
         if not (text.isascii() and text.isprintable() and len(text) <= 100):
-            _demand_no_fault(text, column)
+            demand_no_fault(text, column)
         return text or None
 
     return read
@@ -85,7 +84,7 @@ def binning_of(value: Any) -> str | None:
     if isinstance(value, str) and not value.strip():
         return None
     binning = Binning.parse(value)
-    _demand_no_fault(binning, "binning")
+    demand_no_fault(binning, "binning")
     return str(binning)
 
 
@@ -132,14 +131,13 @@ def whole_number_of(column: str, least: int | None = None) -> Reader:
                 msg = f"is {value!r:.100}, not a whole number"
                 raise ValueError(msg)
             number = int(value)
-        elif isinstance(value, float) and value.is_integer():
-            number = int(value)
-        elif isinstance(value, bool):
-            msg = f"is {value!r}, not a whole number"
-            raise TypeError(msg)
         else:
-            number = operator.index(_unpacked(value, "a whole number"))
-        _demand_no_fault(number, column)
+            plain = _unpacked(value, "a whole number")
+            if isinstance(plain, float) and not plain.is_integer():
+                msg = f"is {value!r}, not a whole number"
+                raise ValueError(msg)
+            number = int(plain)
+        demand_no_fault(number, column)
         if least is not None and number < least:
             msg = f"is {number}, below {least}"
             raise ValueError(msg)
@@ -242,7 +240,7 @@ class AttributesReader:
 
 
 def _checked_json(value: Mapping[str, Any]) -> str:
-    _demand_no_fault(value, "attributes")
+    demand_no_fault(value, "attributes")
     return json.dumps(plain_json(value))
 
 
@@ -271,7 +269,14 @@ def _unpacked(value: Any, wanted: str) -> Any:
     return plain
 
 
-def _demand_no_fault(value: Any, column: str) -> None:
+def demand_no_fault(value: Any, column: str) -> None:
+    """Make sure that the column can hold a value.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
     fault = fault_of(value, column)
     if fault is not None:
         raise ValueError(fault)

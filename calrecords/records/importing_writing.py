@@ -130,11 +130,14 @@ class ChunkWriter:
             self._connection.exec_driver_sql(statement, (*values.values(), version))
 
     def _write_versions(self, versions: list[tuple[KnownFrame, KnownVersion]]) -> None:
+        frames = {id(frame): frame for frame, _ in versions}.values()
+        if len(frames) < len(versions):
+            versions = sorted(versions, key=lambda pair: pair[1].stamp)
         numbers = self._numbers("frame_versions", versions)
         for (_, version), number in zip(versions, numbers, strict=True):
             version.id = number
         index: list[IndexRow] = []
-        for frame in {id(frame): frame for frame, _ in versions}.values():
+        for frame in frames:
             if len(frame.versions) == 1:
                 [only] = frame.versions
                 only.is_current = True
