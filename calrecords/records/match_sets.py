@@ -88,7 +88,7 @@ def _back_fill(connection: Connection, sets: Sequence[MatchSet], now: datetime) 
         versions = connection.execute(statement, page).all()
         rows: list[Row] = []
         for _, of_frame in groupby(versions, attrgetter("frame")):
-            for version, since, until in _when_current(list(of_frame), now):
+            for version, since, until in when_current(list(of_frame), now):
                 changes = corrected.get(version.id, ())
                 rows += _rows_of(maker, version, since, until, changes)
         insert_rows(connection, rows)
@@ -125,7 +125,7 @@ def _known_since(version: Any) -> datetime:
     return since
 
 
-def _when_current(
+def when_current(
     versions: Sequence[Any], now: datetime
 ) -> Iterator[tuple[Any, datetime, datetime | None]]:
     """Give each version of a frame that was ever current, with since and until when it was."""

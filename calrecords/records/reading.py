@@ -116,10 +116,10 @@ def find_frames(
     if not all(is_storable(value, column.key) for column, value in equal):
         return []
     order = (Version.dateobs.desc().nulls_last(), Frame.basename, Version.id.desc())
-    statement = _select().where(*_conditions(wanted, equal)).order_by(*order)
+    statement = select_frames().where(*_conditions(wanted, equal)).order_by(*order)
     if row_limit is not None and row_limit >= 0:
         statement = statement.limit(row_limit)
-    return [_frame(row) for row in connection.execute(statement)]
+    return [frame_of(row) for row in connection.execute(statement)]
 
 
 def get_frame(
@@ -156,13 +156,13 @@ def get_frame(
         said = ", ".join(f"{name} {value}" for name, value in asked.items())
         msg = f"no frame is recorded with {said}; ingest it, or look at `calrecords query`"
         raise RecordNotFoundError(msg)
-    return _frame(rows[0])
+    return frame_of(rows[0])
 
 
 @cache
 def _asking_by(names: tuple[str, ...]) -> sa.Select[Any]:
     """Return the statement that finds frames by these; made once, since it is asked so often."""
-    statement = _select().where(*(_ASKED_BY[name] == sa.bindparam(name) for name in names))
+    statement = select_frames().where(*(_ASKED_BY[name] == sa.bindparam(name) for name in names))
     if not {"md5", "version key"} & set(names):
         statement = statement.where(Version.is_current)
     return statement.order_by(Version.id.desc())
@@ -170,7 +170,7 @@ def _asking_by(names: tuple[str, ...]) -> sa.Select[Any]:
 
 def get_version(connection: Connection, version: int) -> CalibrationFrame:
     """Return a version by the number of its row, which there must be."""
-    return _frame(connection.execute(_select().where(Version.id == version)).one())
+    return frame_of(connection.execute(select_frames().where(Version.id == version)).one())
 
 
 def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]:
@@ -181,16 +181,16 @@ def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]
         sa.func.coalesce(Version.archived_at, Version.recorded_at).desc(),
         Version.id.desc(),
     )
-    statement = _select().where(Frame.basename == basename).order_by(*newest_first)
-    return [_frame(row) for row in connection.execute(statement)]
+    statement = select_frames().where(Frame.basename == basename).order_by(*newest_first)
+    return [frame_of(row) for row in connection.execute(statement)]
 
 
 def versions_with_md5(connection: Connection, md5: str) -> list[CalibrationFrame]:
     """Return every recorded version with this content, whatever its name; oldest record first."""
     if not is_storable(md5):
         return []
-    statement = _select().where(Version.md5 == md5).order_by(Version.id)
-    return [_frame(row) for row in connection.execute(statement)]
+    statement = select_frames().where(Version.md5 == md5).order_by(Version.id)
+    return [frame_of(row) for row in connection.execute(statement)]
 
 
 def newest_archived_at(connection: Connection, basename: str) -> datetime | None:
@@ -208,7 +208,8 @@ def count_frames(connection: Connection) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(Frame)) or 0
 
 
-def _select() -> sa.Select[Any]:
+def select_frames() -> sa.Select[Any]:
+    """Return the statement that reads frames, with every version of each."""
     return (
         sa.select(*_COLUMNS)
         .join_from(Version, Frame, Version.calibration_frame_id == Frame.id)
@@ -247,7 +248,8 @@ def _conditions(wanted: FrameFilter, equal: Sequence[tuple[Any, Any]]) -> list[A
     return conditions
 
 
-def _frame(row: Row[Any]) -> CalibrationFrame:
+def frame_of(row: Row[Any]) -> CalibrationFrame:
+    """Return the frame that a row of `select_frames` is."""
     values = row._mapping
     facts = {name: values[name] for name in _FACTS}
     facts["binning"] = None if facts["binning"] is None else Binning.parse(facts["binning"])

@@ -13,9 +13,10 @@ from calrecords.errors import ConfigurationError, RecordNotFoundError
 from calrecords.filestore import FileStore
 from calrecords.frames import CalibrationFrame
 from calrecords.records import Journal, RecordDatabase
+from calrecords.selection import Selection
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.adopting import Adopter
-from calrecords.workflows.choosing import Choosing
+from calrecords.workflows.explaining import Explaining
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.importing import Importing
 from calrecords.workflows.ingest import Ingester
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
 
     from calrecords.datafiles.hdus import HDUList
 
-FrameLike = CalibrationFrame | IngestResult | int | str
-"""What names a frame: a frame, a result, a frame ID, or a basename."""
+FrameLike = CalibrationFrame | IngestResult | Selection | int | str
+"""What names a frame: a frame, a result, a selection, a frame ID, or a basename."""
 
 
-class CalibrationRecords(Intake, Choosing, Importing, Judging, Overriding, Tracing):
+class CalibrationRecords(Intake, Explaining, Importing, Judging, Overriding, Tracing):
     """A pipeline's calibration records, with their file store and archive.
 
     Made by `connect`, which says what the parameters are.
@@ -189,7 +190,7 @@ class CalibrationRecords(Intake, Choosing, Importing, Judging, Overriding, Traci
 
         Parameters
         ----------
-        frame : CalibrationFrame, IngestResult, int or str
+        frame : CalibrationFrame, IngestResult, Selection, int or str
             A frame, with the version that is wanted; or a frame ID or a basename, for the
             current version.
         source : {"store", "archive"}, optional
@@ -234,7 +235,7 @@ class CalibrationRecords(Intake, Choosing, Importing, Judging, Overriding, Traci
 
         Parameters
         ----------
-        frame : CalibrationFrame, IngestResult, int or str
+        frame : CalibrationFrame, IngestResult, Selection, int or str
             What names it.
         md5 : str, optional
             Which version is wanted; by default the one in `frame`, else the current one.
@@ -253,6 +254,8 @@ class CalibrationRecords(Intake, Choosing, Importing, Judging, Overriding, Traci
             if frame.frame is None:
                 msg = f"{frame.path}: was not ingested, so there is no frame"
                 raise RecordNotFoundError(msg)
+            return frame.frame
+        if isinstance(frame, Selection):
             return frame.frame
         if isinstance(frame, CalibrationFrame):
             return frame

@@ -1,0 +1,238 @@
+"""Everything that could have been chosen, as it was known at a moment: counted, then read.
+
+Frames are counted by observation type and instrument from an index alone; only what is left of
+that is read, a few hundred frames at a time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from calrecords.frames import CalibrationFrame
+from calrecords.records.columns import UTCDateTime
+from calrecords.records.database import RecordDatabase
+from calrecords.records.known_then import as_known_at
+from calrecords.records.match_fields import OF_VERSION
+from calrecords.records.match_sets import when_current
+from calrecords.records.models import Frame, Instrument, Site, Version
+from calrecords.records.reading import frame_of, select_frames
+
+FRAMES_AT_A_TIME = 500
+"""Frames in one query, below what any SQLite takes."""
+
+AROUND = 100
+"""How many frames on each side of a time are compared where nothing is of the right kind."""
+
+_FEW = 10_000
+
+_NOT_OF_FRAMES = frozenset(OF_VERSION) - set(CalibrationFrame.__dataclass_fields__) - {"extension"}
+"""Facts that are recorded, but no part of a `CalibrationFrame`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameGroup:
+    """The frames of one observation type that one instrument took.
+
+    Attributes
+    ----------
+    obstype, site, camera, instrument : str
+        What they share.
+    count : int
+        How many there are.
+    instrument_id : int
+        Number of the instrument's row.
+    """
+
+    obstype: str
+    site: str
+    camera: str
+    instrument: str
+    count: int
+    instrument_id: int
+
+
+class Population:
+    """The frames that were known at a moment.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    as_of : datetime, optional
+        The moment, UTC; by default now.
+    """
+
+    def __init__(self, connection: Connection, as_of: datetime | None = None) -> None:
+        self._connection = connection
+        self._as_of = as_of
+
+    def groups(self) -> list[FrameGroup]:
+        """Return all frames, by observation type and instrument."""
+        counts = {row[:2]: row[2] for row in self._connection.execute(_COUNTS)}
+        for of_unknown, count in self._unknown().items():
+            counts[of_unknown] -= count
+        named = {row.id: row for row in self._connection.execute(_INSTRUMENTS)}
+        return [
+            FrameGroup(obstype, of.site, of.camera, of.instrument, count, of.id)
+            for (obstype, number), count in sorted(counts.items())
+            if count and (of := named[number])
+        ]
+
+    def _unknown(self) -> Mapping[tuple[str, int], int]:
+        """Return how many frames of each type and instrument were not known yet.
+
+        A moment is nearly always a short while ago: few frames came since, and these are found
+        faster than all are counted.
+        """
+        if self._as_of is None:
+            return {}
+        few = self._connection.execute(_UNKNOWN.limit(_FEW + 1), self._moment).all()
+        if len(few) <= _FEW:
+            return Counter((obstype, instrument) for obstype, instrument in few)
+        return {row[:2]: row[2] for row in self._connection.execute(_UNKNOWN_COUNTS, self._moment)}
+
+    def kinds(self, groups: Collection[FrameGroup]) -> dict[bool, int]:
+        """Return how many masters (true) and individual calibrations (false) groups hold."""
+        if not groups:
+            return {True: 0, False: 0}
+        statement = sa.select(sa.func.count(), sa.func.count(sa.case((Frame.is_master, 1)))).where(
+            _in(groups), *self._is_known()
+        )
+        total, masters = self._connection.execute(statement, self._moment).one()
+        return {True: masters, False: total - masters}
+
+    def read(
+        self, groups: Collection[FrameGroup], kinds: Collection[bool], fields: Collection[str] = ()
+    ) -> Iterator[CalibrationFrame]:
+        """Yield the frames of groups, each with the version that was current.
+
+        Parameters
+        ----------
+        groups : collection of FrameGroup
+            Of which groups.
+        kinds : collection of bool
+            Whether masters, individual calibrations or both are wanted.
+        fields : collection of str, optional
+            Facts that are looked at; those that are no part of a frame are given as attributes.
+        """
+        if not groups or not kinds:
+            return
+        statement = sa.select(Frame.id).where(_in(groups), *self._is_known())
+        if len(set(kinds)) == 1:
+            statement = statement.where(Frame.is_master == next(iter(kinds)))
+        found = self._connection.scalars(statement.order_by(Frame.id), self._moment).all()
+        yield from self._read(found, fields)
+
+    def around(
+        self, groups: Collection[FrameGroup], dateobs: datetime, fields: Collection[str] = ()
+    ) -> Iterator[CalibrationFrame]:
+        """Yield the frames of groups that are nearest to a time, `AROUND` on each side of it."""
+        if not groups:
+            return
+        at = Version.dateobs
+        for side, order in ((at <= dateobs, at.desc()), (at > dateobs, at.asc())):
+            statement = (
+                sa.select(Frame.id)
+                .join_from(Version, Frame, Version.calibration_frame_id == Frame.id)
+                .where(side, Version.is_current, _in(groups), *self._is_known())
+                .order_by(order, Frame.id)
+                .limit(AROUND)
+            )
+            found = self._connection.scalars(statement, self._moment).all()
+            yield from self._read(found, fields)
+
+    @property
+    def _moment(self) -> dict[str, Any]:
+        return {} if self._as_of is None else {"moment": self._as_of}
+
+    def _is_known(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return () if self._as_of is None else (sa.not_(_IS_UNKNOWN),)
+
+    def _read(self, frames: Iterable[int], fields: Collection[str]) -> Iterator[CalibrationFrame]:
+        facts = sorted(_NOT_OF_FRAMES.intersection(fields))
+        statement = _statement(self._as_of is None, facts)
+        left = iter(frames)
+        while page := list(islice(left, FRAMES_AT_A_TIME)):
+            rows = self._connection.execute(statement, {"ids": page}).all()
+            yield from self._as_known(rows, facts)
+
+    def _as_known(self, rows: Sequence[Any], facts: Sequence[str]) -> Iterable[CalibrationFrame]:
+        if self._as_of is None:
+            return [_frame(row, facts) for row in rows]
+        now = datetime.now(UTC)
+        then: dict[int, CalibrationFrame] = {}
+        for _, versions in groupby(rows, attrgetter("frame")):
+            for version, since, until in when_current(list(versions), now):
+                if since <= self._as_of and (until is None or self._as_of < until):
+                    then[version.id] = _frame(version, facts)
+        return as_known_at(self._connection, then, self._as_of).values()
+
+
+@contextmanager
+def opened_population(
+    database: RecordDatabase, as_of: datetime | None = None
+) -> Iterator[Population]:
+    """Give the population of a database, while its connection is open."""
+    with database.read() as connection:
+        yield Population(connection, as_of)
+
+
+_COUNTS = sa.select(Frame.obstype, Frame.instrument_id, sa.func.count()).group_by(
+    Frame.obstype, Frame.instrument_id
+)
+_moment = sa.bindparam("moment", type_=UTCDateTime())
+_IS_UNKNOWN = sa.and_(
+    Frame.recorded_at > _moment,
+    ~sa.exists()
+    .where(Version.calibration_frame_id == Frame.id, Version.known_from <= _moment)
+    .correlate(Frame),
+)
+_UNKNOWN = sa.select(Frame.obstype, Frame.instrument_id).where(_IS_UNKNOWN)
+_UNKNOWN_COUNTS = _COUNTS.where(_IS_UNKNOWN)
+_INSTRUMENTS = sa.select(
+    *(Instrument.id, Site.code.label("site"), Instrument.camera),
+    Instrument.name.label("instrument"),
+).join_from(Instrument, Site, Instrument.site_id == Site.id)
+
+
+def _in(groups: Collection[FrameGroup]) -> sa.ColumnElement[bool]:
+    by_type: dict[str, list[int]] = defaultdict(list)
+    for group in groups:
+        by_type[group.obstype].append(group.instrument_id)
+    return sa.or_(
+        *(
+            sa.and_(Frame.obstype == obstype, Frame.instrument_id.in_(instruments))
+            for obstype, instruments in by_type.items()
+        )
+    )
+
+
+def _statement(is_now: bool, facts: Sequence[str]) -> sa.Select[Any]:
+    """Return the statement that reads versions of frames, those of one frame together."""
+    statement = (
+        select_frames()
+        .add_columns(*(Version.id, Version.calibration_frame_id.label("frame"), Version.is_current))
+        .add_columns(*(Version.known_from, Version.recorded_at, Version.archived_at))
+        .add_columns(*(OF_VERSION[name].label(f"fact_{name}") for name in facts))
+        .where(Version.calibration_frame_id.in_(sa.bindparam("ids", expanding=True)))
+        .order_by(Version.calibration_frame_id, Version.id)
+    )
+    return statement.where(Version.is_current) if is_now else statement
+
+
+def _frame(row: Any, facts: Sequence[str]) -> CalibrationFrame:
+    frame = frame_of(row)
+    if not facts:
+        return frame
+    others = {name: getattr(row, f"fact_{name}") for name in facts}
+    return replace(frame, attributes={**others, **frame.attributes})
