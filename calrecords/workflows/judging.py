@@ -8,6 +8,7 @@ from calrecords.frames import CalibrationFrame
 from calrecords.records import Judgements
 from calrecords.vocabulary import Verdict
 from calrecords.workflows.authors import author_of
+from calrecords.workflows.exclusive_rules import exclusive_rules
 from calrecords.workflows.known_frames import (
     KnowsFrames,
     moment,
@@ -121,6 +122,8 @@ class Judging(KnowsFrames):
             If there is no reason, or a time cannot be read.
         RecordNotFoundError
             If there is no such record.
+        RuleError
+            If the rules cannot be read.
         InvalidRecordError
             If the range is empty, or a rule allows one version of a configuration at a time
             and another one is valid then.
@@ -206,4 +209,6 @@ class Judging(KnowsFrames):
 
     def _exclusive_rules(self, frame: CalibrationFrame) -> Mapping[str, MatchSet]:
         """Return the rules that allow one version at a time of what a frame is, if any do."""
-        return {}
+        found = exclusive_rules(self.rules, frame)
+        self._database.ensure_match_sets(list(found.values()))
+        return found

@@ -14,13 +14,19 @@ from calrecords.vocabulary import parse_time, split_filename
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from calrecords.selection import RuleSet
     from calrecords.workflows.facade import FrameLike
 
 
 class KnowsFrames(ABC):
-    """Something that has records, and knows which frame is meant by what."""
+    """Something that has records and rules, and knows which frame is meant by what."""
 
     _database: RecordDatabase
+
+    @property
+    @abstractmethod
+    def rules(self) -> RuleSet:
+        """The rules that choose."""
 
     @abstractmethod
     def _frame(self, frame: FrameLike) -> CalibrationFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ class Tracing(KnowsFrames):
     def record_use(
         self,
         target: Any,
-        frame: Selection | FrameLike,
+        frame: FrameLike,
         caltype: str | None = None,
         *,
         created_before: Any = None,
@@ -64,9 +65,9 @@ class Tracing(KnowsFrames):
         caltype : str, optional
             What it was to the target; by default as the selection, else the frame, says.
         created_before : Time, datetime or str, optional
-            What was asked when it was chosen, UTC.
+            What was asked when it was chosen, UTC; by default as the selection says.
         include_bad : bool, optional
-            What was asked when it was chosen.
+            What was asked when it was chosen; by default as the selection says.
 
         Returns
         -------
@@ -82,11 +83,15 @@ class Tracing(KnowsFrames):
         InvalidRecordError
             If the database cannot hold a value.
         """
-        if isinstance(frame, Selection):
-            chosen, recorded = frame, frame.frame
-        else:
-            chosen, recorded = None, self._frame(frame)
-        asked = _asked(target, chosen, moment("created_before", created_before), include_bad)
+        recorded = self._frame(frame)
+        chosen = frame if isinstance(frame, Selection) else None
+        asked = Asked(target=_facts_of(target))
+        if chosen is not None:
+            asked = _asked(chosen, self.rules.name)
+        if created_before is not None:
+            asked = replace(asked, created_before=moment("created_before", created_before))
+        if include_bad is not None:
+            asked = replace(asked, include_bad=include_bad)
         what = caltype or (recorded.obstype if chosen is None else chosen.caltype)
         if not isinstance(what, str):
             msg = f"caltype={caltype!r}: write text, for example 'BIAS'"
@@ -191,21 +196,14 @@ def _input_rows(inputs: list[RecordedInput]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _asked(
-    target: Any,
-    chosen: Selection | None,
-    created_before: datetime | None,
-    include_bad: bool | None,
-) -> Asked:
-    if chosen is None:
-        facts = _facts_of(target)
-        return Asked(created_before=created_before, include_bad=include_bad, target=facts)
+def _asked(chosen: Selection, rule_set: str) -> Asked:
     return Asked(
         rule=chosen.rule.name,
         rule_version=_text(chosen.rule.version),
+        rule_set=rule_set,
         as_of=chosen.as_of,
-        created_before=created_before,
-        include_bad=include_bad,
+        created_before=chosen.created_before,
+        include_bad=chosen.include_bad,
         override=chosen.override,
         target=_plain(chosen.target.values),
     )

@@ -1,0 +1,108 @@
+"""A forced calibration is chosen, says so, and was chosen as of when it held."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import calrecords
+from calrecords.errors import ConfigurationError, InvalidRecordError, RecordNotFoundError
+
+NIGHT = datetime(2026, 3, 10, 4, tzinfo=UTC)
+TARGET = {"basename": "science", "site": "lsc", "camera": "fa01", "dateobs": NIGHT}
+TARGET |= {"binning": "1x1"}
+
+
+@pytest.fixture
+def cal(tmp_path):
+    with calrecords.connect(db=tmp_path / "records.sqlite", store=tmp_path / "store") as connected:
+        connected.import_records(
+            {
+                "filename": f"{name}.fits.fz",
+                **{name: TARGET[name] for name in ("site", "camera", "binning")},
+                "obstype": "BIAS",
+                "is_master": True,
+                "dateobs": NIGHT + timedelta(hours=hours),
+            }
+            for name, hours in (("near", 1), ("far", -5))
+        )
+        yield connected
+
+
+def chosen(cal, **asked):
+    selection = cal.best(TARGET, "BIAS", **asked)
+    return selection.frame.basename, selection.override
+
+
+def test_what_is_forced_is_chosen_until_it_is_withdrawn(cal):
+    before = cal.best(TARGET, "BIAS")
+    made = cal.set_override(
+        "bias", "far", reason="near is odd", site="lsc", camera="fa01", applies_until="2026-03-11"
+    )
+    assert chosen(cal) == ("far", "near is odd")
+    own = cal.set_override("BIAS", before, reason="but here", target=Path("/data/science.fits.fz"))
+    assert (own.target, chosen(cal)) == ("science", ("near", "but here"))
+    during = cal.best(TARGET, "BIAS").as_of
+    assert cal.withdraw_override(own).withdrawn_reason == ""
+    assert cal.withdraw_override(made.id, reason="it is fine").withdrawn_reason == "it is fine"
+    assert chosen(cal) == ("near", None)
+    assert chosen(cal, as_of=during) == ("near", "but here")
+    assert chosen(cal, as_of=before.as_of) == ("near", None)
+    assert len(cal.overrides()) == 0
+    assert cal.overrides().colnames[:4] == ["id", "caltype", "filename", "target"]
+    every = cal.overrides(withdrawn=True)
+    assert list(every["id", "caltype", "filename", "withdrawn_reason"].as_array().tolist()) == [
+        (1, "bias", "far.fits.fz", "it is fine"),
+        (2, "BIAS", "near.fits.fz", ""),
+    ]
+
+
+def test_the_target_is_whatever_has_a_basename(cal):
+    for target in ("science", "science.fits", TARGET, cal.best(TARGET, "BIAS").target):
+        assert cal.set_override("BIAS", "far", reason="x", target=target).id == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda cal: cal.set_override("BIAS", "far", reason="x"), InvalidRecordError, "one target"),
+        (
+            lambda cal: cal.set_override("BIAS", "far", reason="", target="s"),
+            ConfigurationError,
+            "say why",
+        ),
+        (
+            lambda cal: cal.set_override(7, "far", reason="x", target="s"),
+            ConfigurationError,
+            "caltype=7",
+        ),
+        (
+            lambda cal: cal.set_override("BIAS", "far", reason="x", target=7),
+            ConfigurationError,
+            "say which target",
+        ),
+        (
+            lambda cal: cal.set_override("BIAS", "far", reason="x", target={"site": "lsc"}),
+            ConfigurationError,
+            "say which target",
+        ),
+        (
+            lambda cal: cal.set_override("BIAS", "none", reason="x", target="s"),
+            RecordNotFoundError,
+            "none",
+        ),
+        (
+            lambda cal: cal.set_override(
+                "BIAS", "far", reason="x", target="s", applies_after="then"
+            ),
+            ConfigurationError,
+            "applies_after='then'",
+        ),
+        (lambda cal: cal.withdraw_override(7), RecordNotFoundError, "override 7"),
+        (lambda cal: cal.withdraw_override("first"), ConfigurationError, "whole number"),
+    ],
+)
+def test_what_cannot_be_forced_is_refused(cal, call, error, said):
+    with pytest.raises(error, match=said):
+        call(cal)
+    assert len(cal.overrides(withdrawn=True)) == 0
