@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from astropy.table import Table
     from rich.progress import Progress
 
     from calrecords.frames import CalibrationFrame
@@ -67,8 +66,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         click.echo(line.rstrip())
 
 
-def show_table(table: Table, *, hidden: Sequence[str] = (), as_json: bool) -> None:
-    """Print a table: as JSON with all of its columns, else without those that are hidden."""
+def show_table(table: Any, *, hidden: Sequence[str] = (), as_json: bool) -> None:
+    """Print an astropy Table: as JSON with all of its columns, else without those that are hidden."""
     rows = [{name: cell(row[name]) for name in table.colnames} for row in table]
     if as_json:
         print_json(rows)
