@@ -67,7 +67,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def show_table(table: Any, *, hidden: Sequence[str] = (), as_json: bool) -> None:
-    """Print an astropy Table: as JSON with all of its columns, else without those that are hidden."""
+    """Print an astropy Table: as JSON whole, else without the columns that are hidden."""
     rows = [{name: cell(row[name]) for name in table.colnames} for row in table]
     if as_json:
         print_json(rows)
