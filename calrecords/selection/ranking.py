@@ -66,6 +66,8 @@ def _bracket(
         sides[is_before].take(frame)
         if all(side.is_complete for side in sides.values()):
             break
+    if any(len(side.found) < question.count.minimum // 2 for side in sides.values()):
+        return []
     both = sorted([*sides[True].found, *sides[False].found], key=lambda one: one[0])
     return [frame for _, frame in both]
 

@@ -65,7 +65,7 @@ class Count:
     Attributes
     ----------
     minimum : int
-        With fewer, nothing is chosen.
+        With fewer, nothing is chosen; of a bracket, with fewer than half of it on a side.
     maximum : int
         How many a choice gives, unless the caller says otherwise; of a bracket, both sides.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -83,8 +84,10 @@ def _time(value: Any) -> datetime:
             value[4] == value[7] == "-" and value[10] == "T" and value[13] == value[16] == ":"
         )
         if is_plain and (len(value) == 19 or value[19] == "."):
-            moment = datetime.fromisoformat(value)
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else parse_time(value)
+            with suppress(ValueError):
+                moment = datetime.fromisoformat(value)
+                if moment.tzinfo is None:
+                    return moment.replace(tzinfo=UTC)
     if value is None:
         msg = "it has no dateobs, from which calibrations are looked for; give it, UTC"
         raise ValueError(msg)
