@@ -25,6 +25,7 @@ _VERBS = {
     "query": ("querying", "List recorded frames."),
     "show": ("querying", "Show all that is recorded of one frame."),
     "best": ("choosing", "Choose the best calibration for a frame."),
+    "calibrations": ("calibration_sets", "Show every calibration that a frame needs."),
     "fetch": ("fetching", "Download recorded frames, verified."),
     "rules": ("ruling", "Check, show and test the rules of selection."),
     "mark": ("judging", "Call a frame good or bad."),

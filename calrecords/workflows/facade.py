@@ -16,7 +16,8 @@ from calrecords.records import Journal, RecordDatabase
 from calrecords.selection import Selection
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.adopting import Adopter
-from calrecords.workflows.explaining import Explaining
+from calrecords.workflows.calibration_sets import CalibrationSets
+from calrecords.workflows.choosing_many import ChoosingMany
 from calrecords.workflows.fetch import Fetcher, FetchSource
 from calrecords.workflows.importing import Importing
 from calrecords.workflows.ingest import Ingester
@@ -41,7 +42,7 @@ FrameLike = CalibrationFrame | IngestResult | Selection | int | str
 """What names a frame: a frame, a result, a selection, a frame ID, or a basename."""
 
 
-class CalibrationRecords(Intake, Explaining, Importing, Judging, Overriding, Tracing):
+class CalibrationRecords(ChoosingMany, Intake, CalibrationSets, Importing, Judging, Overriding, Tracing):
     """A pipeline's calibration records, with their file store and archive.
 
     Made by `connect`, which says what the parameters are.
