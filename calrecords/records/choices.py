@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
 from calrecords.frames import CalibrationFrame
 from calrecords.matching import Probe
+from calrecords.records.bulk_probing import nearest
 from calrecords.records.candidate_rows import Dialect
 from calrecords.records.database import RecordDatabase
 from calrecords.records.known_then import as_known_at
@@ -41,6 +42,20 @@ class Choices:
         ask = self._database.ask
         return candidates(ask, self._dialect, probe, first=first, known_then=known)
 
+    def nearest(self, probes: Sequence[Probe]) -> list[CalibrationFrame | None]:
+        """Return for each probe the first candidate; see `bulk_probing.nearest`.
+
+        Raises
+        ------
+        RecordError
+            If the database cannot be asked.
+        """
+        return nearest(self._database.ask, self._dialect, probes)
+
+    def has_overrides(self) -> bool:
+        """Return whether anybody ever forced a calibration."""
+        return bool(self._database.ask(ANY_OVERRIDE, {}))
+
     def _as_known(
         self, moment: datetime, frames: dict[int, CalibrationFrame]
     ) -> dict[int, CalibrationFrame]:
@@ -58,7 +73,7 @@ class Choices:
         as_of: datetime | None = None,
     ) -> tuple[CalibrationFrame, str] | None:
         """Return what somebody forced for a target, and why; see `overrides.find_override`."""
-        if not self._database.ask(ANY_OVERRIDE, {}):
+        if not self.has_overrides():
             return None
         with self._database.read() as connection:
             override = find_override(

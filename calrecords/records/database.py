@@ -240,7 +240,7 @@ class RecordDatabase:
                 version_key=version_key,
             )
 
-    def ask(self, text: str, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+    def ask(self, text: str, values: Mapping[str, Any] | Sequence[Any]) -> list[Sequence[Any]]:
         """Return the rows of one statement that the driver is given as it is.
 
         Raises

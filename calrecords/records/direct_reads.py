@@ -35,7 +35,7 @@ class DirectReads:
         self.dialect = Dialect(is_sqlite)
         self._idle: deque[Any] = deque()
 
-    def execute(self, text: str, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+    def execute(self, text: str, values: Mapping[str, Any] | Sequence[Any]) -> list[Sequence[Any]]:
         """Return the rows of a statement with named values.
 
         Raises

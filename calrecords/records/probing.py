@@ -22,16 +22,15 @@ MOST_ROWS = 2000
 """Rows that one query of a long walk reads at most."""
 
 Row = Sequence[Any]
-Execute = Callable[[str, dict[str, Any]], list[Row]]
+Execute = Callable[[str, Any], list[Row]]
 Known = Callable[[dict[int, CalibrationFrame]], dict[int, CalibrationFrame]]
 
-_FROM = """
+FROM = """
 FROM selection_index AS k
 JOIN frame_versions AS v ON v.id = k.version_id
 JOIN calibration_frames AS f ON f.id = v.calibration_frame_id
 JOIN instruments AS i ON i.id = f.instrument_id
-JOIN sites AS s ON s.id = i.site_id
-WHERE k.match_key = {key}"""
+JOIN sites AS s ON s.id = i.site_id"""
 _NOW = " AND k.known_until IS NULL"
 _THEN = " AND k.known_from <= {as_of} AND (k.known_until IS NULL OR k.known_until > {as_of})"
 _VALID = (
@@ -41,7 +40,7 @@ _VALID = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
     """One direction of a walk.
 
     Attributes
@@ -83,7 +82,7 @@ def candidates(
         Gives versions as they were known at the moment that the probe names; needed if it
         names one.
     """
-    sides = _sides(probe)
+    sides = sides_of(probe)
     begun = _begun(execute, dialect, probe, sides, first + 1)
     walks = [
         _walk(execute, dialect, probe, side, rows, first + 1)
@@ -108,22 +107,23 @@ def _distance_from(moment: datetime) -> Callable[[Row], timedelta]:
     return distance
 
 
-def _sides(probe: Probe) -> list[_Side]:
+def sides_of(probe: Probe) -> list[Side]:
+    """Return the directions in which a probe goes, the earlier one first."""
     sides = []
     if probe.looks_before:
-        sides.append(_Side(is_before=True, takes_start=probe.takes_same_time))
+        sides.append(Side(is_before=True, takes_start=probe.takes_same_time))
     if probe.looks_after:
         takes = probe.takes_same_time and not probe.looks_before
-        sides.append(_Side(is_before=False, takes_start=takes))
+        sides.append(Side(is_before=False, takes_start=takes))
     return sides
 
 
 def _begun(
-    execute: Execute, dialect: Dialect, probe: Probe, sides: list[_Side], limit: int
+    execute: Execute, dialect: Dialect, probe: Probe, sides: list[Side], limit: int
 ) -> list[list[Row]]:
     """Return the first rows of every side, by one query for all."""
     values = _values(dialect, probe) | {"from_time": dialect.as_given(probe.dateobs)}
-    text = _statement(dialect, _shape(probe), tuple(sides))
+    text = _statement(dialect, shape_of(probe), tuple(sides))
     found: list[list[Row]] = [[] for _ in sides]
     for row in execute(text, values | {"wanted": limit}):
         found[row[0]].append(row)
@@ -131,7 +131,7 @@ def _begun(
 
 
 def _walk(
-    execute: Execute, dialect: Dialect, probe: Probe, side: _Side, rows: list[Row], limit: int
+    execute: Execute, dialect: Dialect, probe: Probe, side: Side, rows: list[Row], limit: int
 ) -> Iterator[Row]:
     """Yield the rows of one side outward, each with its time at its end."""
     while True:
@@ -143,7 +143,7 @@ def _walk(
             return
         again = groups[-1][0][DATEOBS]
         limit = min(limit * 4, MOST_ROWS) if len(groups) > 1 else limit * 4
-        text = _statement(dialect, _shape(probe), (_Side(side.is_before, takes_start=True),))
+        text = _statement(dialect, shape_of(probe), (Side(side.is_before, takes_start=True),))
         values = _values(dialect, probe) | {"from_time": again, "wanted": limit}
         rows = execute(text, values)
 
@@ -186,14 +186,19 @@ def _as_known(
 
 
 def _that_pass(known: dict[int, CalibrationFrame], probe: Probe) -> Iterator[CalibrationFrame]:
-    passing = [frame for frame in known.values() if _passes(frame, probe)]
-    passing.sort(key=lambda frame: frame.basename)
-    passing.sort(key=lambda frame: (frame.created is not None, frame.created), reverse=True)
-    passing.sort(key=lambda frame: (abs(frame.dateobs - probe.dateobs), frame.dateobs))  # type: ignore[operator]
-    yield from passing
+    yield from outward([frame for frame in known.values() if passes(frame, probe)], probe.dateobs)
 
 
-def _passes(frame: CalibrationFrame, probe: Probe) -> bool:
+def outward(frames: list[CalibrationFrame], moment: datetime) -> list[CalibrationFrame]:
+    """Return frames that have a dateobs in the order in which a walk comes by them."""
+    ordered = sorted(frames, key=lambda frame: frame.basename)
+    ordered.sort(key=lambda frame: (frame.created is not None, frame.created), reverse=True)
+    ordered.sort(key=lambda frame: (abs(frame.dateobs - moment), frame.dateobs))  # type: ignore[operator]
+    return ordered
+
+
+def passes(frame: CalibrationFrame, probe: Probe) -> bool:
+    """Return whether a frame that has the key of a probe is what it asks for, but for its time."""
     at, before = probe.valid_at, probe.created_before
     return (
         frame.dateobs is not None
@@ -204,10 +209,10 @@ def _passes(frame: CalibrationFrame, probe: Probe) -> bool:
     )
 
 
-_Shape = tuple[bool, bool, bool, bool, tuple[str, ...], bool]
+Shape = tuple[bool, bool, bool, bool, tuple[str, ...], bool]
 
 
-def _shape(probe: Probe) -> _Shape:
+def shape_of(probe: Probe) -> Shape:
     """Return what of a probe its statement depends on."""
     return (
         probe.as_of is not None,
@@ -233,7 +238,7 @@ def _values(dialect: Dialect, probe: Probe) -> dict[str, Any]:
 
 
 @lru_cache(512)
-def _statement(dialect: Dialect, shape: _Shape, sides: tuple[_Side, ...]) -> str:
+def _statement(dialect: Dialect, shape: Shape, sides: tuple[Side, ...]) -> str:
     """Return the query of one side, or of both at once."""
     parts = [_of_side(dialect, shape, side, number) for number, side in enumerate(sides)]
     if len(parts) == 1:
@@ -243,23 +248,30 @@ def _statement(dialect: Dialect, shape: _Shape, sides: tuple[_Side, ...]) -> str
     )
 
 
-def _of_side(dialect: Dialect, shape: _Shape, side: _Side, number: int) -> str:
+def _of_side(dialect: Dialect, shape: Shape, side: Side, number: int) -> str:
+    order = "DESC" if side.is_before else "ASC"
+    text = f"SELECT {number} AS side, {dialect.columns}{FROM} WHERE {conditions(shape, side)}"
+    return dialect.with_marks(f"{text} ORDER BY k.dateobs {order} LIMIT {{wanted}}")
+
+
+def conditions(shape: Shape, side: Side) -> str:
+    """Return what a row of one side must be, with a ``{name}`` for each value."""
     is_then, has_start, has_end, must_be_valid, verdicts, has_created = shape
-    away, order = ("<", "DESC") if side.is_before else (">", "ASC")
-    text = f"SELECT {number} AS side, {dialect.columns}{_FROM}"
-    text += f" AND k.dateobs {away}{'=' if side.takes_start else ''} {{from_time}}"
+    away = "<" if side.is_before else ">"
+    text = (
+        f"k.match_key = {{key}} AND k.dateobs {away}{'=' if side.takes_start else ''} {{from_time}}"
+    )
     if has_start and side.is_before:
         text += " AND k.dateobs >= {start}"
     if has_end and not side.is_before:
         text += " AND k.dateobs <= {end}"
-    text += _THEN if is_then else _NOW
-    if not is_then:
-        if len(verdicts) < _ALL_VERDICTS:
-            text += f" AND v.verdict IN ({', '.join(repr(one) for one in verdicts)})"
-        text += _VALID if must_be_valid else ""
-        text += " AND v.created < {created_before}" if has_created else ""
-    text += f" ORDER BY k.dateobs {order} LIMIT {{wanted}}"
-    return dialect.with_marks(text)
+    if is_then:
+        return text + _THEN
+    text += _NOW
+    if len(verdicts) < _ALL_VERDICTS:
+        text += f" AND v.verdict IN ({', '.join(repr(one) for one in verdicts)})"
+    text += _VALID if must_be_valid else ""
+    return text + (" AND v.created < {created_before}" if has_created else "")
 
 
 _ALL_VERDICTS = 3

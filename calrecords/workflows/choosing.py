@@ -100,7 +100,7 @@ class Choosing(KnowsFrames):
         ConfigurationError
             If `as_of` is in the future, or an argument is no time or number.
         """
-        described, then = self._target(target), _past(as_of)
+        described, then = self._target(target), past(as_of)
         rule_set = self._indexed_rules
         rule = rule_set.rule_for(caltype, described)
         now = then or datetime.now(UTC)
@@ -140,7 +140,7 @@ class Choosing(KnowsFrames):
         RuleError, InvalidTargetError, ConfigurationError
             As for `best`.
         """
-        described, then = self._target(target), _past(as_of)
+        described, then = self._target(target), past(as_of)
         rule = self._indexed_rules.rule_for(caltype, described)
         now = then or datetime.now(UTC)
         sides = (Direction.BEFORE_OR_EQUAL, Direction.AFTER)
@@ -197,7 +197,14 @@ class Choosing(KnowsFrames):
         return target_of(target, fields, self._mapping, self._frame, self.open_file)
 
 
-def _past(as_of: Any) -> datetime | None:
+def past(as_of: Any) -> datetime | None:
+    """Return the moment that is meant, UTC; None where what is known now counts.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no time, or in the future.
+    """
     if as_of is None:
         return None
     then = moment("as_of", as_of)

@@ -42,7 +42,9 @@ FrameLike = CalibrationFrame | IngestResult | Selection | int | str
 """What names a frame: a frame, a result, a selection, a frame ID, or a basename."""
 
 
-class CalibrationRecords(ChoosingMany, Intake, CalibrationSets, Importing, Judging, Overriding, Tracing):
+class CalibrationRecords(
+    ChoosingMany, Intake, CalibrationSets, Importing, Judging, Overriding, Tracing
+):
     """A pipeline's calibration records, with their file store and archive.
 
     Made by `connect`, which says what the parameters are.

@@ -308,3 +308,51 @@ def test_a_database_that_vanished_is_our_error(tmp_path):
         connection.close()
         with pytest.raises(calrecords.errors.RecordError, match="selection_index"):
             cal.best(TARGET, "BIAS")
+
+
+def test_many_are_answered_as_each_alone(cal):
+    rng = random.Random(8)
+    cal.import_records([random_row(rng, number) for number in range(300)])
+    same = [
+        {**TARGET, "filename": f"s{n}.fits", "obstype": "BIAS", "is_master": True} for n in range(5)
+    ]
+    cal.import_records(same)
+    targets = [random_question(rng)[0] for _ in range(150)] + [TARGET]
+    for how in ({}, {"include_bad": True}, {"created_before": NIGHT + timedelta(hours=9)}):
+        table = cal.best_many(targets, TYPES, **how)
+        alone = [answered(cal, one, kind, **how) for one in targets for kind in TYPES]
+        names = [row["filename"] and row["filename"].split(".")[0] for row in plain(table)]
+        assert names == [found[0] if found else None for found in alone]
+    later = datetime.now(UTC)
+    assert plain(cal.best_many(targets, TYPES, as_of=later)) == plain(cal.best_many(targets, TYPES))
+
+
+def plain(table):
+    masked = [{name: row[name] for name in table.colnames} for row in table]
+    return [
+        {name: None if getattr(value, "mask", False) else value for name, value in row.items()}
+        for row in masked
+    ]
+
+
+def test_what_cannot_be_answered_is_a_row_with_its_reason(cal):
+    add(cal, filename="near.fits")
+    add(cal, filename="far.fits", dateobs=NIGHT - timedelta(days=2))
+    asked = [TARGET, {"site": "lsc"}, {**TARGET, "basename": "science"}]
+    rows = plain(cal.best_many(asked, ["bias", "FLATT", "DARK"]))
+    assert [(row["target"], row["caltype"], row["filename"]) for row in rows] == [
+        ("0", "BIAS", "near.fits"),
+        ("0", "FLATT", None),
+        ("0", "DARK", None),
+        ("1", "bias", None),
+        ("1", "FLATT", None),
+        ("1", "DARK", None),
+        ("science", "BIAS", "near.fits"),
+        ("science", "FLATT", None),
+        ("science", "DARK", None),
+    ]
+    assert [bool(row["reason"]) for row in rows] == [row["filename"] is None for row in rows]
+    cal.set_override("BIAS", "far", reason="test", target="science")
+    forced = plain(cal.best_many(asked, "BIAS"))
+    assert [row["filename"] for row in forced] == ["near.fits", None, "far.fits"]
+    assert len(cal.best_many([], "BIAS")) == 0
