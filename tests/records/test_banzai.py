@@ -153,11 +153,12 @@ def test_an_older_database_with_fewer_columns_is_read(banzai, backend):
 def test_any_number_of_rows_is_read_in_order(banzai, backend):
     place = banzai()
     values = {**USUAL, "id": "n", "filename": "'frame-' || n", "frameid": "n"}
+    given = ", ".join(_cast(name, value, backend) for name, value in values.items())
+    numbers = "SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 4100"
     backend.sql(
         place,
-        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 4100)"
-        f" INSERT INTO calimages ({', '.join(values)})"
-        f" SELECT {', '.join(_cast(name, value, backend) for name, value in values.items())} FROM numbers",
+        f"WITH RECURSIVE numbers(n) AS ({numbers}) INSERT INTO calimages ({', '.join(values)})"
+        f" SELECT {given} FROM numbers",
         "SELECT 1",
     )
     found = list(BanzaiDatabase(place).rows())
