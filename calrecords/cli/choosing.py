@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from calrecords.cli import exit_codes
+from calrecords.cli.explaining import print_explanation
 from calrecords.cli.options import as_json, connected, connection_options, rules_option
 from calrecords.cli.output import describe_frame, plain, print_json
+from calrecords.errors import NoCalibrationError
 
 if TYPE_CHECKING:
     from calrecords.selection import Selection
+    from calrecords.workflows.facade import CalibrationRecords
 
 
 @click.command(epilog=exit_codes.EPILOG)
@@ -20,11 +23,12 @@ if TYPE_CHECKING:
 @click.option("--as-of", help="Choose by what was known at this time, UTC.")
 @click.option("--created-before", help="Only calibrations made strictly before, UTC.")
 @click.option("--max-results", type=int, help="How many are ranked; by default as the rule says.")
+@click.option("--explain", is_flag=True, help="Print why: what each term of the rule removed.")
 @click.option("--include-bad", is_flag=True, help="Take calibrations that were called bad too.")
 @rules_option
 @as_json
 @connection_options
-def best(science: str, caltype: str, as_json: bool, **options: Any) -> int:
+def best(science: str, caltype: str, explain: bool, as_json: bool, **options: Any) -> int:
     """Choose the best calibration of type CALTYPE for the frame SCIENCE.
 
     SCIENCE is a path, or the basename of a recorded frame; CALTYPE is for example BIAS. The
@@ -33,6 +37,8 @@ def best(science: str, caltype: str, as_json: bool, **options: Any) -> int:
     asked = ("as_of", "created_before", "max_results", "include_bad")
     how = {name: options.pop(name) for name in asked}
     with connected(options) as cal:
+        if explain:
+            return _explained(cal, science, caltype, how, as_json)
         chosen = cal.best(science, caltype, **how)
     if as_json:
         print_json(describe_selection(chosen))
@@ -42,6 +48,19 @@ def best(science: str, caltype: str, as_json: bool, **options: Any) -> int:
     if chosen.override is not None:
         click.echo(f"forced by an override: {chosen.override}")
     return exit_codes.OK
+
+
+def _explained(
+    cal: CalibrationRecords, science: str, caltype: str, how: dict[str, Any], as_json: bool
+) -> int:
+    """Print the reasons, whether there is a calibration or not."""
+    chosen: Selection | NoCalibrationError
+    try:
+        chosen, code = cal.best(science, caltype, **how), exit_codes.OK
+    except NoCalibrationError as error:
+        chosen, code = error, exit_codes.of_error(error)
+    print_explanation(cal.explain(chosen), as_json)
+    return code
 
 
 def describe_selection(chosen: Selection) -> dict[str, Any]:

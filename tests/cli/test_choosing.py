@@ -64,3 +64,14 @@ def test_what_cannot_be_asked_is_said(run, science, words, code, says):
     done = run("best", *[science if word == "SCIENCE" else word for word in words])
     assert (done.code, done.out) == (code, "")
     assert says in done.err
+
+
+def test_the_reasons_are_printed_whether_there_is_one_or_not(run, science):
+    found = run("best", science, "BIAS", "--explain")
+    assert (found.code, found.err) == (exit_codes.OK, "")
+    missing = run("best", science, "DARK", "--explain")
+    assert (missing.code, missing.err) == (exit_codes.NOT_FOUND, "")
+    for done, word in ((found, "BIAS"), (missing, "DARK")):
+        assert word in done.out
+        assert "binning" in done.out
+    assert run("best", science, "BIAS", "--explain", "--json").json["rule"] == "bias"
