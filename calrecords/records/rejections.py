@@ -33,7 +33,8 @@ FRAMES_AT_A_TIME = 500
 AROUND = 100
 """How many frames on each side of a time are compared where nothing is of the right kind."""
 
-_FEW = 10_000
+FEW = 10_000
+"""So many frames are counted one by one."""
 
 _NOT_OF_FRAMES = frozenset(OF_VERSION) - set(CalibrationFrame.__dataclass_fields__) - {"extension"}
 """Facts that are recorded, but no part of a `CalibrationFrame`."""
@@ -70,11 +71,16 @@ class Population:
         In a transaction.
     as_of : datetime, optional
         The moment, UTC; by default now.
+    few : int, optional
+        Where no more frames came since, they are counted one by one.
     """
 
-    def __init__(self, connection: Connection, as_of: datetime | None = None) -> None:
+    def __init__(
+        self, connection: Connection, as_of: datetime | None = None, *, few: int = FEW
+    ) -> None:
         self._connection = connection
         self._as_of = as_of
+        self._few = few
 
     def groups(self) -> list[FrameGroup]:
         """Return all frames, by observation type and instrument."""
@@ -96,8 +102,8 @@ class Population:
         """
         if self._as_of is None:
             return {}
-        few = self._connection.execute(_UNKNOWN.limit(_FEW + 1), self._moment).all()
-        if len(few) <= _FEW:
+        few = self._connection.execute(_UNKNOWN.limit(self._few + 1), self._moment).all()
+        if len(few) <= self._few:
             return Counter((obstype, instrument) for obstype, instrument in few)
         return {row[:2]: row[2] for row in self._connection.execute(_UNKNOWN_COUNTS, self._moment)}
 

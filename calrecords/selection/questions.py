@@ -107,6 +107,11 @@ class Question:
         """Whether the first rows of the probe, on both sides, are the answer."""
         return not self._left and not self.prefer and self.order == _ONLY_TIME
 
+    @property
+    def include_bad(self) -> bool:
+        """Whether candidates are taken whose verdict the rule alone would refuse."""
+        return self.probe.verdicts != self.rule.verdicts
+
     @cached_property
     def residual(self) -> tuple[BoundTest, ...]:
         """The tests that the probe has not answered already."""

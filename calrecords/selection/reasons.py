@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from calrecords.frames import CalibrationFrame
@@ -95,7 +95,7 @@ def value_text(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         precision = "microseconds" if value.microsecond else "seconds"
-        return value.isoformat(timespec=precision).replace("+00:00", "Z")
+        return value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
     if isinstance(value, tuple):
         words = zip(("from", "until"), value, strict=False)
         said = [f"{word} {value_text(one)}" for word, one in words if one is not None]
