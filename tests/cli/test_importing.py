@@ -53,7 +53,7 @@ def test_rows_that_are_not_recorded_are_named_and_the_code_says_so(run, rows):
     assert lines[3] == "1 more rows are in conflict; see --problems"
 
 
-def test_a_source_that_cannot_be_used_ends_with_a_message(run, rows, tmp_path):
+def test_a_source_that_cannot_be_used_ends_with_a_message(run, tmp_path):
     assert run("import", "none.csv").code == exit_codes.NOT_FOUND
     (tmp_path / "rows.txt").write_text("filename\n")
     assert run("import", "rows.txt").code == exit_codes.CONFIGURATION
@@ -64,5 +64,3 @@ def test_a_source_that_cannot_be_used_ends_with_a_message(run, rows, tmp_path):
     url = "postgresql://reader:secret@127.0.0.1:1/calibrations"
     away = run("import", url)
     assert (away.code, "secret" in away.err) == (exit_codes.TRY_LATER, False)
-    assert run("import").code == exit_codes.USAGE
-    assert run("import", rows(ROW), "--known-from", "whenever").code == exit_codes.CONFIGURATION
