@@ -167,3 +167,12 @@ def test_the_first_branch_that_holds_counts(rule, target):
     assert (third.direction, third.max_results, third.residual) == ("after", 9, ())
     none = ask(made, target())
     assert (none.direction, none.max_results, none.is_two_probes) == ("either", 5, True)
+
+
+def test_a_term_that_may_have_no_say_is_not_in_the_key(rule, target, make_frame):
+    made = rule(equal=["site", {"field": "word", "nulls": "skip"}])
+    assert made.plan.match_set == MatchSet(("site",), "")
+    frame = make_frame(attributes={"word": "x"})
+    for given, passes in ({"word": "x"}, True), ({"word": "y"}, False), ({}, True):
+        question = ask(made, target(**given))
+        assert (question.never, question.passes(frame)) == (None, passes)

@@ -219,6 +219,10 @@ CASES = {
         RULE + "effective = { from = 2026-01-02, until = 2026-01-01 }\n",
         IN_RULE + "effective: it ends before it starts, so the rule never applies",
     ),
+    "a range without a moment": (
+        RULE + "effective = { from = 2026-01-01, until = 2026-01-01 }\n",
+        IN_RULE + "effective: it ends before it starts, so the rule never applies",
+    ),
     "a scope for nothing": (
         RULE + "cameras = []\n",
         IN_RULE + "cameras: the list is empty, so the rule is for nothing; leave it out",
