@@ -240,7 +240,7 @@ class NoCalibrationError(SelectionError, DoNotRetryError, LookupError):
     as_of : datetime, optional
         What was known at this moment counted, UTC.
     created_before : datetime, optional
-        Candidates had to be made strictly before, UTC, where the caller said so.
+        Candidates had to be made strictly before, UTC.
     include_bad : bool
         Whether candidates that were called bad were taken too.
     """

@@ -34,7 +34,7 @@ class Selection:
     override : str or None
         Why somebody forced it, where an override chose it and not the rule.
     created_before : datetime or None
-        Candidates had to be made strictly before, UTC, where the caller said so.
+        Candidates had to be made strictly before, UTC.
     include_bad : bool
         Whether candidates that were called bad were taken too.
     """

@@ -108,7 +108,14 @@ class Choosing(KnowsFrames):
         if forced is not None:
             frame, reason = forced
             return make_selection(
-                [frame], rule, described, caltype=rule.caltype, as_of=now, override=reason
+                [frame],
+                rule,
+                described,
+                caltype=rule.caltype,
+                as_of=now,
+                override=reason,
+                created_before=moment("created_before", created_before),
+                include_bad=include_bad,
             )
         question = ask(
             rule,
@@ -167,7 +174,15 @@ class Choosing(KnowsFrames):
             ranked = rank(question, self._choices.candidates(question.probe, first=wanted))
         if not ranked:
             raise _none(question, now)
-        return make_selection(ranked, rule, target, caltype=rule.caltype, as_of=now)
+        return make_selection(
+            ranked,
+            rule,
+            target,
+            caltype=rule.caltype,
+            as_of=now,
+            created_before=question.created_before,
+            include_bad=question.include_bad,
+        )
 
     def _forced(self, caltype: str, target: Target, then: datetime | None) -> Any:
         values = target.values
@@ -235,4 +250,12 @@ def _none(question: Question, now: datetime) -> NoCalibrationError:
         f"no {rule.caltype} for {named}: {why}; the reasons: cal.explain(error), or "
         "calrecords best --explain"
     )
-    return NoCalibrationError(msg, target=target, rule=rule.name, caltype=rule.caltype, as_of=now)
+    return NoCalibrationError(
+        msg,
+        target=target,
+        rule=rule.name,
+        caltype=rule.caltype,
+        as_of=now,
+        created_before=question.created_before,
+        include_bad=question.include_bad,
+    )
