@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import sqlalchemy as sa
+
 from calrecords.frames import FrameFacts
 from calrecords.matching import MatchSet, canonical_text
 from calrecords.records.models import Frame, Instrument, Site, Version
@@ -48,10 +50,14 @@ def fields_text(match_set: MatchSet) -> str:
 
 
 def columns_for(sets: Iterable[MatchSet]) -> list[Any]:
-    """Return the columns with the values of these match sets, each under its field's name."""
+    """Return the columns with the values of these match sets, each as ``the_NAME``.
+
+    ``attributes`` is the last one, and empty where no set needs it, since it is slow to read.
+    """
     names = {name for match_set in sets for name in match_set.fields}
     wanted = [COLUMNS[name].label(f"the_{name}") for name in sorted(names & COLUMNS.keys())]
-    return [*wanted, Version.attributes] if names - COLUMNS.keys() else wanted
+    attributes = Version.attributes if names - COLUMNS.keys() else sa.null()
+    return [*wanted, attributes.label("attributes")]
 
 
 def identity_of(basename: str, facts: FrameFacts) -> dict[str, Any]:

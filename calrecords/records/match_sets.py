@@ -82,6 +82,7 @@ def _back_fill(connection: Connection, sets: Sequence[MatchSet], now: datetime) 
     statement = _versions_to_index(sets)
     corrected = _corrections_by_version(connection)
     maker = KeyMaker(sets)
+    names = sorted({name for match_set in sets for name in match_set.fields} & COLUMNS.keys())
     last = connection.scalar(sa.select(sa.func.max(Frame.id))) or 0
     for start in range(0, last, _FRAMES_AT_A_TIME):
         page = {"after": start, "upto": start + _FRAMES_AT_A_TIME}
@@ -90,7 +91,7 @@ def _back_fill(connection: Connection, sets: Sequence[MatchSet], now: datetime) 
         for _, of_frame in groupby(versions, attrgetter("frame")):
             for version, since, until in when_current(list(of_frame), now):
                 changes = corrected.get(version.id, ())
-                rows += _rows_of(maker, version, since, until, changes)
+                rows += _rows_of(maker, names, version, since, until, changes)
         insert_rows(connection, rows)
 
 
@@ -106,10 +107,13 @@ def _versions_to_index(sets: Sequence[MatchSet]) -> sa.Select[Any]:
         .join(Site, Instrument.site_id == Site.id)
         .where(Version.calibration_frame_id > sa.bindparam("after"))
         .where(Version.calibration_frame_id <= sa.bindparam("upto"))
-        .order_by(Version.calibration_frame_id, Version.id)
+        .order_by(Version.calibration_frame_id)
     )
     obstypes = {match_set.obstype for match_set in sets}
-    return statement if "" in obstypes else statement.where(Frame.obstype.in_(obstypes))
+    if "" in obstypes:
+        return statement
+    # not the bare column, whose index SQLite would read whole for each page
+    return statement.where(Frame.obstype.concat("").in_(obstypes))
 
 
 def _corrections_by_version(connection: Connection) -> Mapping[int, Sequence[Any]]:
@@ -150,16 +154,16 @@ def _stored_at(version: Any) -> datetime:
 
 def _rows_of(
     maker: KeyMaker,
+    names: Sequence[str],
     version: Any,
     since: datetime,
     until: datetime | None,
     changes: Sequence[Any],
 ) -> Iterator[Row]:
     """Give the rows of one turn of a version, one for each key that it had in it."""
-    known = version._mapping
-    facts = {name: known.get(f"the_{name}") for name in COLUMNS}
+    facts = {name: getattr(version, f"the_{name}") for name in names}
     facts["dateobs"] = version.dateobs
-    attributes = known.get("attributes") or {}
+    attributes = version.attributes or {}
     end = until
     for change in changes:
         begin = max(change.recorded_at, since)

@@ -129,9 +129,28 @@ def test_values_have_the_same_key_from_memory_and_from_the_database(database, re
     assert [row[0] for row in rows()] == [from_memory[0][0]] * 2
 
 
-def test_two_sets_with_one_key_give_one_row(database, record, make, rows):
+def test_a_set_of_one_type_is_told_apart_from_the_same_of_all(database, record, make, rows):
+    every = MatchSet(FLATS.fields)
     database.ensure_match_sets([FLATS])
     record(make(), START)
-    database.ensure_match_sets([MatchSet(FLATS.fields)])
+    database.ensure_match_sets([every])
     record(make("2", "other"), START)
-    assert rows() == [(key(), AT, "1", START, None), (key(), AT, "2", START, None)]
+    assert {row[:3] for row in rows()} == {
+        (key(match_set), AT, md5) for match_set in (FLATS, every) for md5 in "12"
+    }
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_database_that_cannot_be_written_says_so_where_a_set_is_missing(
+    database, place, record, make
+):
+    from calrecords.errors import RecordsRefusedError
+    from calrecords.records import RecordDatabase
+
+    record(make(), START)
+    database.ensure_match_sets([FLATS])
+    reader = RecordDatabase(f"{place}?options=-c%20default_transaction_read_only%3Don")
+    reader.ensure_match_sets([FLATS])
+    with pytest.raises(RecordsRefusedError):
+        reader.ensure_match_sets([FLATS, GAINS])
+    reader.close()
