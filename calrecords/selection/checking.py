@@ -232,7 +232,10 @@ def _in_time(rule: Rule) -> Iterator[Finding]:
     if all(length == timedelta(0) for length in sides) and window.ends is Ends.OPEN:
         yield Finding(rule.name, "window", "a window of 0 with open ends holds nothing; widen it")
     limit = rule.stale_after
-    if limit is not None and all(length is not None and length <= limit for length in sides):
+    branches = [one for conditional in rule.conditionals for one in conditional.branches]
+    is_fixed = not any(branch.window or branch.direction for branch in branches)
+    is_within = all(length is not None and limit and length <= limit for length in sides)
+    if limit is not None and is_fixed and is_within:
         message = (
             f"nothing is more than {days_text(limit)} away in this window; shorten stale_after"
         )

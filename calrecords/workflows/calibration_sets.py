@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from calrecords.errors import NoCalibrationError, RuleError
 from calrecords.selection import Requirement, Selection, Target
 from calrecords.selection.checking import days_text
+from calrecords.workflows.choosing import past
 from calrecords.workflows.explaining import Explaining
-from calrecords.workflows.known_frames import moment
 from calrecords.workflows.tables import Column, make_table
 from calrecords.workflows.tabulating import (
     age_text,
@@ -200,7 +200,7 @@ class CalibrationSets(Explaining):
             If `as_of` is no time, or in the future.
         """
         described = self._target(target)
-        then = moment("as_of", as_of)
+        then = past(as_of)
         began = datetime.now(UTC)
         rows = tuple(
             self._asked_calibration(described, caltype, requirement, then)

@@ -61,6 +61,20 @@ MISTAKES = {
         [rule(where={"word": "z"}, terms=[XY])],
         [("one", "word", "no value satisfies all of its terms")],
     ),
+    "an age limit that nothing can exceed": (
+        [rule(window={"within": "30 d", "ends": "open"}, stale_after="30 d")],
+        [("one", "stale_after", "nothing is more than 30 d away in this window")],
+    ),
+    "an age limit of a side that is not looked at": (
+        [
+            rule(
+                window={"before": "3 d", "after": "90 d", "ends": "open"},
+                direction="before",
+                stale_after="4 d",
+            )
+        ],
+        [("one", "stale_after", "nothing is more than 4 d away in this window")],
+    ),
     "a window that holds nothing": (
         [rule(window={"within": "0 s", "ends": "open"})],
         [("one", "window", "a window of 0 with open ends holds nothing")],
@@ -112,6 +126,17 @@ MISTAKES = {
 }
 SOUND = {
     "a narrow tolerance": [term(within="1 nm", ends="open")],
+    "an age limit inside of the window": [
+        rule(window={"before": "1 d", "after": "9 d", "ends": "open"}, stale_after="8 d"),
+    ],
+    "an age limit without a window": [rule(stale_after="8 d")],
+    "an age limit inside of the window of a branch": [
+        rule(
+            window={"within": "1 d", "ends": "open"},
+            stale_after="8 d",
+            conditional=[{"branch": [{"when": [X], "window": {"within": "9 d", "ends": "open"}}]}],
+        ),
+    ],
     "a closed tolerance of 0": [term(within=0, ends="closed")],
     "a tolerance that the target gives": [term(within={"expr": "target.wave"}, ends="open")],
     "the narrower branch first": [branches(when(X), when(XY), when())],

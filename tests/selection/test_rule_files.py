@@ -93,6 +93,10 @@ CASES = {
         RULE + 'window = "90"\nends = "open"\n',
         IN_RULE + "window: within: '90' has no unit; write it as '90 d'",
     ),
+    "an age limit that is a number": (
+        RULE + "stale_after = 90\n",
+        IN_RULE + "stale_after: write a time with its unit, for example '90 d', not 90",
+    ),
     "a window that is a number": (
         RULE + 'window = 90\nends = "open"\n',
         IN_RULE + "window: within: write a time with its unit, for example '90 d', not 90",
