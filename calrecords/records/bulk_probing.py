@@ -25,8 +25,8 @@ from calrecords.records.probing import (
     sides_of,
 )
 
-PROBES_AT_ONCE = 1000
-"""Probes in one query; SQLite takes some 32,000 values."""
+PROBES_AT_ONCE = 100
+"""Probes in one query; SQLite needs ever longer to read a statement with more."""
 
 _Place = tuple[bytes, Any]
 """A match key, and a dateobs as the database has it."""
@@ -53,6 +53,8 @@ def nearest(
     for number, probe in enumerate(probes):
         alike.setdefault((shape_of(probe), tuple(sides_of(probe))), []).append(number)
     for (shape, sides), numbers in alike.items():
+        # neighbours in the index are on the same pages of the file
+        numbers.sort(key=lambda number: (probes[number].key, probes[number].dateobs))
         for some in _parts(numbers):
             _find_places(execute, dialect, shape, sides, probes, some, places)
     taken = _taken_at(execute, dialect, sorted({place for place in places if place is not None}))

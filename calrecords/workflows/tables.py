@@ -54,19 +54,22 @@ def make_table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> 
     rows : sequence of mapping
         Values by column, as `plain_value` gives them.
     """
+    import numpy as np
     from astropy.table import MaskedColumn, Table
 
     made = [
         MaskedColumn(
-            [_BLANK[kind] if row[name] is None else row[name] for row in rows],
+            np.array(
+                [_BLANK[kind] if row[name] is None else row[name] for row in rows],
+                dtype=kind if rows or kind is not str else "U1",
+            ),
             name=name,
-            dtype=kind if rows or kind is not str else "U1",
-            mask=[row[name] is None for row in rows],
+            mask=np.array([row[name] is None for row in rows], dtype=bool),
             unit=unit,
         )
         for name, kind, unit in columns
     ]
-    return Table(made)
+    return Table(made, copy=False)
 
 
 def row_of(frame: CalibrationFrame) -> dict[str, Any]:
