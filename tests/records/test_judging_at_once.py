@@ -1,6 +1,18 @@
 """Processes that judge the same frames at once lose nothing, and leave the last word."""
 
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+
 import pytest
+
+from calrecords.errors import CalRecordsError
+from calrecords.records import Judgements
+from calrecords.records.correcting import correct_version
+from calrecords.records.judging import Statement, record_verdict
+from calrecords.records.pinning import locked_frame_row, locked_version_row
+from calrecords.vocabulary import Verdict
 
 MARK = """
 import sys
@@ -40,6 +52,62 @@ def test_no_word_and_no_correction_is_lost(database, place, together, sql, index
     [(key, _)] = sql("SELECT match_key, 1 FROM selection_index WHERE known_until IS NULL")
     [(now,)] = sql("SELECT object FROM frame_versions")
     assert bytes(key) == indexed.key({"object": now})
+
+
+@pytest.fixture
+def meanwhile(database):
+    """Return a function that begins something in a thread, and gives what waits for its end."""
+
+    @contextmanager
+    def begun(work):
+        failures = []
+
+        def run():
+            try:
+                work()
+            except CalRecordsError as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        time.sleep(0.2)
+        assert thread.is_alive()
+        yield
+        thread.join()
+        assert failures == []
+
+    return begun
+
+
+def said(reason):
+    return Statement(reason=reason, author="ana", recorded_at=datetime.now(UTC))
+
+
+def test_who_says_the_same_meanwhile_waits_and_finds_it_said(
+    database, record, make_version, sql, meanwhile
+):
+    frame = record(make_version())
+    again = meanwhile(
+        lambda: Judgements(database).mark(frame, Verdict.BAD, reason="x", author="bo")
+    )
+    with ExitStack() as stack, database.write_rows() as connection:
+        version = locked_version_row(connection, frame)
+        record_verdict(connection, version, Verdict.BAD, said("x"))
+        stack.enter_context(again)
+    assert sql("SELECT author FROM verdicts") == [("ana",)]
+
+
+def test_a_new_version_meanwhile_waits_and_ends_the_corrected_facts(
+    database, record, make_version, sql, indexed, meanwhile
+):
+    frame = database.get(basename="flat")
+    newer = meanwhile(lambda: database.record(make_version(content="newer")))
+    with ExitStack() as stack, database.write_rows() as connection:
+        version = locked_frame_row(connection, frame)
+        correct_version(connection, version, {"object": "mended"}, said("x"))
+        stack.enter_context(newer)
+    assert sql("SELECT version_id FROM selection_index WHERE known_until IS NULL") == [(2,)]
+    assert sql("SELECT count(*) FROM selection_index") == [(3,)]
 
 
 REGISTER = """
