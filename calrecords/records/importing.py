@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from calrecords.errors import RecordsUnavailableError
 from calrecords.matching import MatchSet
 from calrecords.records.importing_decisions import ConflictError, Decider
+from calrecords.records.importing_keys import RowKeys
 from calrecords.records.importing_known import Recorded
 from calrecords.records.importing_reports import (
     PROBLEMS_KEPT,
@@ -37,8 +38,7 @@ from calrecords.records.importing_rows import (
     ImportRow,
     RowReader,
 )
-from calrecords.records.importing_writing import ChunkWriter, Context, match_fields_of
-from calrecords.records.match_fields import KeyMaker
+from calrecords.records.importing_writing import ChunkWriter, Context
 from calrecords.records.selection_index import sets_to_write
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHUNK_ROWS = 5000
+CHUNK_ROWS = 10_000
 """How many rows are in memory, and in one transaction."""
 
 _CACHE_KIB = 65536
@@ -115,7 +115,7 @@ class Importer:
         self._tally = Tally(order.problems_kept)
         self._spelling = PLAIN_SPELLING if database.is_server else SQLITE_SPELLING
         self._sets: list[MatchSet] = []
-        self._keys = KeyMaker(())
+        self._keys = RowKeys(())
         self._has_frame_ids = False
 
     def run(self, rows: Iterable[Numbered]) -> ImportReport:
@@ -181,7 +181,7 @@ class Importer:
             connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KIB}")
         sets = sets_to_write(connection)
         if sets != self._sets:
-            self._sets, self._keys = sets, KeyMaker(sets)
+            self._sets, self._keys = sets, RowKeys(sets)
         decider, tally = self._decide(connection, rows, now)
         context = Context(
             now=now,
@@ -190,7 +190,6 @@ class Importer:
             reason=self._order.reason,
             author=self._order.author,
             keys=self._keys,
-            match_fields=match_fields_of(sets),
         )
         ChunkWriter(connection, context).write(decider.decisions)
         return tally

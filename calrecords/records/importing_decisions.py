@@ -126,7 +126,7 @@ class Decider:
         values[_ATTRIBUTES] = values[_ATTRIBUTES] or "{}"
         values[_VERDICT] = values[_VERDICT] or "unknown"
         since = row.known_from or self._now
-        version = KnownVersion(values, recorded_at=self._spelled_now, since=since, row=row)
+        version = KnownVersion(values, self._spelled_now, since, row)
         frame.versions.append(version)
         self.decisions.new_versions.append((frame, version))
         if row.verdict is not None:

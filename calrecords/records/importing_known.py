@@ -53,12 +53,12 @@ class KnownVersion:
     def __init__(
         self,
         values: list[Any],
-        *,
         recorded_at: Any,
         since: datetime,
+        row: ImportRow | None = None,
+        *,
         id: int | None = None,
         is_current: bool = False,
-        row: ImportRow | None = None,
     ) -> None:
         self.id = id
         self.row = row

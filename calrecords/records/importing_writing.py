@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
@@ -13,10 +13,9 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from calrecords.records.importing_decisions import Decisions
+from calrecords.records.importing_keys import RowKeys
 from calrecords.records.importing_known import KnownFrame, KnownVersion
 from calrecords.records.importing_rows import AT, COLUMNS, ImportRow, Marking, Spelling
-from calrecords.records.match_fields import COLUMNS as MATCH_COLUMNS
-from calrecords.records.match_fields import KeyMaker
 from calrecords.records.models import Frame, Version
 from calrecords.records.naming import instrument_row
 from calrecords.records.selection_index import close_version
@@ -53,10 +52,8 @@ class Context:
         How the database is handed times.
     reason, author : str
         Why and by whom, where a row does not say.
-    keys : KeyMaker
+    keys : RowKeys
         Makes the match keys.
-    match_fields : frozenset of str
-        The fields that the keys are made of.
     """
 
     now: datetime
@@ -64,8 +61,7 @@ class Context:
     spelling: Spelling
     reason: str
     author: str
-    keys: KeyMaker
-    match_fields: frozenset[str]
+    keys: RowKeys
 
 
 class ChunkWriter:
@@ -189,31 +185,13 @@ class ChunkWriter:
         until: datetime | None,
         index: list[IndexRow],
     ) -> None:
-        row = _row(version)
+        row, values, context = _row(version), version.values, self._context
         if row.dateobs is None:
             return
-        context = self._context
-        since = version.values[AT["known_from"]] or context.spelled_now
+        since = values[AT["known_from"]] or context.spelled_now
         ended = None if until is None else context.spelling.time(until)
-        columns = self._columns(frame, version)
-        for key in context.keys.keys(frame.identity[0], columns, row.attributes):
-            index.append((key, version.values[AT["dateobs"]], version.id or 0, since, ended))
-
-    def _columns(self, frame: KnownFrame, version: KnownVersion) -> dict[str, Any]:
-        """Return the facts that keys are made of, by the names of their fields."""
-        columns: dict[str, Any] = dict(zip(_OF_IDENTITY, frame.identity, strict=True))
-        for name in self._context.match_fields:
-            if name in AT:
-                columns[name] = version.values[AT[name]]
-            elif name == "basename":
-                columns[name] = frame.basename
-            elif name == "instrument":
-                columns[name] = frame.instrument or _row(version).instrument
-            if name in _TIMES and isinstance(columns[name], str):
-                columns[name] = datetime.fromisoformat(columns[name]).replace(tzinfo=UTC)
-        if "dateobs" in columns:
-            columns["dateobs"] = _row(version).dateobs
-        return columns
+        for key in context.keys.of(frame, row, values):
+            index.append((key, values[AT["dateobs"]], version.id or 0, since, ended))
 
     def _write_marks(self, decisions: Decisions) -> None:
         self._insert(
@@ -294,11 +272,6 @@ class ChunkWriter:
             raise exc.DBAPIError.instance(
                 statement, None, error, dialect.loaded_dbapi.Error, dialect=dialect
             ) from None
-
-
-def match_fields_of(sets: Iterable[Any]) -> frozenset[str]:
-    """Return the columns that match sets are made of."""
-    return frozenset(name for one in sets for name in one.fields) & MATCH_COLUMNS.keys()
 
 
 def _row(version: KnownVersion) -> ImportRow:
