@@ -54,6 +54,7 @@ def test_the_readme_has_these_examples():
         "What the archive has already",
         "Search the archive",
         "An older version of a frame",
+        "The best calibration",
         "A bad frame, or a wrong fact",
         "What was made with a frame",
         "Another observatory's headers",
@@ -84,6 +85,19 @@ def test_the_recipes_run(at_home, capsys):
     assert capsys.readouterr().out.split() == [names["frame"].version.md5, str(names["path"])]
     exec(BLOCKS["Another observatory's headers"], names)
     assert names["OurFitsFile"].__mro__[1] is names["FitsFile"]
+
+
+def test_the_recipe_for_choosing_runs(at_home, capsys):
+    with calrecords.connect() as cal:
+        names = {"cal": cal}
+        exec(BLOCKS["The best calibration"], names)
+    assert names["chosen"].frame == names["then"].frame == names["after"].frame
+    assert names["before"].frame.filename == "bias-08.fits"
+    assert names["needed"].is_complete is False
+    assert list(names["table"]["caltype"]) == ["BIAS", "DARK"] * 3
+    printed = capsys.readouterr().out
+    assert "bias-11.fits 1 day, 0:00:00 bias" in printed
+    assert "['bias-08.fits']" in printed
 
 
 def test_the_recipes_for_judging_and_following_run(at_home, capsys):
