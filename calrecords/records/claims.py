@@ -119,7 +119,6 @@ class Claim:
         RecordsUnavailableError
             If another worker took the ingestion over meanwhile.
         """
-        now = datetime.now(UTC)
         closed: dict[str, Any] = {
             "state": IngestionState.RECORDED,
             "version_key": new.version_key,
@@ -127,6 +126,7 @@ class Claim:
             **dict.fromkeys(("facts", "archive_record", "error", "message")),
         }
         with self._database.write_rows() as connection:
+            now = datetime.now(UTC)  # not before: what others record meanwhile is earlier
             if not self._change(
                 connection, closed | {"updated_at": now} | dict.fromkeys(_OF_A_HOLD)
             ):

@@ -274,9 +274,8 @@ class RecordDatabase:
 
     def record(self, new: NewVersion) -> CalibrationFrame:
         """Record a version that the journal need not know of; see `recording.record_version`."""
-        now = datetime.now(UTC)
         with self.write_rows() as connection:
-            record_version(connection, new, now)
+            record_version(connection, new, datetime.now(UTC))
             return reading.get_frame(connection, basename=new.basename, md5=new.digest.md5)
 
     def complete(
