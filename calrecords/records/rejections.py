@@ -34,7 +34,7 @@ AROUND = 100
 """How many frames on each side of a time are compared where nothing is of the right kind."""
 
 FEW = 10_000
-"""So many frames are counted one by one."""
+"""So many frames are looked at one by one; of more, an index is gone through."""
 
 _NOT_OF_FRAMES = frozenset(OF_VERSION) - set(CalibrationFrame.__dataclass_fields__) - {"extension"}
 """Facts that are recorded, but no part of a `CalibrationFrame`."""
@@ -72,7 +72,7 @@ class Population:
     as_of : datetime, optional
         The moment, UTC; by default now.
     few : int, optional
-        Where no more frames came since, they are counted one by one.
+        So many frames are looked at one by one.
     """
 
     def __init__(
@@ -145,12 +145,14 @@ class Population:
         """Yield the frames of groups that are nearest to a time, `AROUND` on each side of it."""
         if not groups:
             return
-        at = Version.dateobs
+        at, wanted = Version.dateobs, _in(groups)
+        if sum(group.count for group in groups) > self._few:
+            wanted = sa.func.coalesce(wanted, sa.false())
         for side, order in ((at <= dateobs, at.desc()), (at > dateobs, at.asc())):
             statement = (
                 sa.select(Frame.id)
                 .join_from(Version, Frame, Version.calibration_frame_id == Frame.id)
-                .where(side, Version.is_current, _in(groups), *self._is_known())
+                .where(side, Version.is_current, wanted, *self._is_known())
                 .order_by(order, Frame.id)
                 .limit(AROUND)
             )

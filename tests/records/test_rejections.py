@@ -162,13 +162,15 @@ def test_more_frames_than_one_query_takes_are_all_read(database, make_version, p
 
     sides = expected[201 - AROUND : 201], expected[201 : 201 + AROUND]
     assert population(nearest) == population(nearest, after(1)) == sides
+    assert population(nearest, few=0) == population(nearest, after(1), few=0) == sides
 
 
-def test_around_a_time_only_known_frames_of_the_groups_are_read(three_nights, population):
+@pytest.mark.parametrize("few", [0, 100])
+def test_around_a_time_only_known_frames_of_the_groups_are_read(three_nights, population, few):
     def nearest(one):
         flats = [group for group in one.groups() if group.obstype == "SKYFLAT"]
         return sorted(frame.basename for frame in one.around(flats, START))
 
-    assert population(nearest) == ["flat-1", "flat-2", "other"]
-    assert population(nearest, after(2)) == ["flat-1", "flat-2"]
-    assert population(lambda one: list(one.around([], START))) == []
+    assert population(nearest, few=few) == ["flat-1", "flat-2", "other"]
+    assert population(nearest, after(2), few=few) == ["flat-1", "flat-2"]
+    assert population(lambda one: list(one.around([], START)), few=few) == []
