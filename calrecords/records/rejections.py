@@ -20,8 +20,9 @@ from sqlalchemy.engine import Connection
 
 from calrecords.frames import CalibrationFrame
 from calrecords.records.columns import UTCDateTime
+from calrecords.records.correction_values import facts_before
 from calrecords.records.database import RecordDatabase
-from calrecords.records.known_then import as_known_at
+from calrecords.records.known_then import as_known_at, corrections_after
 from calrecords.records.match_fields import OF_VERSION
 from calrecords.records.match_sets import when_current
 from calrecords.records.models import Frame, Instrument, Site, Version
@@ -183,7 +184,11 @@ class Population:
             for version, since, until in when_current(list(versions), now):
                 if since <= self._as_of and (until is None or self._as_of < until):
                     then[version.id] = _frame(version, facts)
-        return as_known_at(self._connection, then, self._as_of).values()
+        known = as_known_at(self._connection, then, self._as_of)
+        if facts:
+            for version, changes in corrections_after(self._connection, then, self._as_of).items():
+                known[version] = _with_facts_before(known[version], changes, facts)
+        return known.values()
 
 
 @contextmanager
@@ -245,3 +250,13 @@ def _frame(row: Any, facts: Sequence[str]) -> CalibrationFrame:
         return frame
     others = {name: getattr(row, f"fact_{name}") for name in facts}
     return replace(frame, attributes={**others, **frame.attributes})
+
+
+def _with_facts_before(
+    frame: CalibrationFrame, changes: Iterable[Any], facts: Sequence[str]
+) -> CalibrationFrame:
+    before: dict[str, Any] = {}
+    for change in changes:
+        before, _ = facts_before(change, before, {})
+    others = {name: before[name] for name in facts if name in before}
+    return replace(frame, attributes={**frame.attributes, **others})
