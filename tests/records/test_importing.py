@@ -387,7 +387,7 @@ def test_imports_at_once_record_each_frame_once(database, sql):
     assert sql("SELECT count(*) FROM verdicts") == [(43,)]
 
 
-FILTERED = MatchSet(("camera", "created", "filter", "is_master"), "SKYFLAT")
+FILTERED = MatchSet(("camera", "created", "dateobs", "filter", "is_master"), "SKYFLAT")
 
 
 def test_the_index_is_the_one_that_registering_the_sets_would_make(take, database, sql):
