@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, Connection, Engine, RowMapping
 from calrecords.errors import ConfigurationError, DataFileNotFoundError, SchemaError
 from calrecords.records.engine import make_engine
 from calrecords.records.faults import our_errors
-from calrecords.records.importing_rows import BadRowError
+from calrecords.records.importing_words import BadRowError
 from calrecords.records.urls import database_url, shown
 
 _OPEN_FROM, _OPEN_UNTIL = 1000, 3000

@@ -34,10 +34,10 @@ from calrecords.records.importing_reports import (
 from calrecords.records.importing_rows import (
     PLAIN_SPELLING,
     SQLITE_SPELLING,
-    BadRowError,
     ImportRow,
     RowReader,
 )
+from calrecords.records.importing_words import BadRowError
 from calrecords.records.importing_writing import ChunkWriter, Context
 from calrecords.records.selection_index import sets_to_write
 
@@ -52,6 +52,7 @@ CHUNK_ROWS = 10_000
 _CACHE_KIB = 65536
 """How much of a SQLite file is kept in memory meanwhile; its indexes are written all over."""
 
+_USUAL_CACHE_KIB = 2000
 _RACES = frozenset({"23505", "40P01", "40001"})
 """PostgreSQL's codes of a duplicate key, a deadlock and a failed serialization."""
 
@@ -136,7 +137,13 @@ class Importer:
                 self._tally.add(self._import_chunk(good))
             if self._order.progress is not None:
                 self._order.progress(self._report())
+        self._give_memory_back()
         return self._report()
+
+    def _give_memory_back(self) -> None:
+        if not self._database.is_server and not self._order.is_dry_run:
+            with self._database.write_rows() as connection:
+                connection.exec_driver_sql(f"PRAGMA cache_size = -{_USUAL_CACHE_KIB}")
 
     def _report(self) -> ImportReport:
         return self._tally.report(self._order.source, is_dry_run=self._order.is_dry_run)

@@ -9,7 +9,8 @@ from typing import Any
 
 from calrecords.records.importing_known import KnownFrame, KnownVersion, Recorded
 from calrecords.records.importing_reports import RowOutcome
-from calrecords.records.importing_rows import AT, CONTENT, FACTS, MARKS, ImportRow
+from calrecords.records.importing_rows import ImportRow
+from calrecords.records.importing_words import AT, CONTENT, FACTS, MARKS
 
 _FACTS = slice(AT[FACTS[0]], AT[FACTS[-1]] + 1)
 _ATTRIBUTES, _CREATED, _EXTENSION = AT["attributes"], AT["created"], AT["extension"]
@@ -155,13 +156,13 @@ class Decider:
     def _learned(self, row: ImportRow, version: KnownVersion) -> dict[str, Any]:
         """Return what a row says of a recorded version that is not known of it yet."""
         learned: dict[str, Any] = {}
-        for name in (*CONTENT, "extension"):
+        for name in CONTENT:
             given, recorded = row.values[AT[name]], version.values[AT[name]]
-            if given in (None, "", recorded):
+            if given is None or given == recorded:
                 continue
-            if recorded in (None, ""):
+            if recorded is None:
                 learned[name] = given
-            elif name != "extension":
+            else:
                 msg = f"recorded with {name} {recorded}, and the row has {given}"
                 raise ConflictError(msg)
         if row.verdict is not None and self._is_news(

@@ -14,7 +14,7 @@ from calrecords.errors import (
     DataFileNotFoundError,
     InvalidRecordError,
 )
-from calrecords.records.importing_rows import BadRowError, demand_words
+from calrecords.records.importing_words import BadRowError, demand_words
 
 LONGEST_LINE = 1 << 20
 """Bytes of a line; whatever is longer is no record."""

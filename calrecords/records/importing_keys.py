@@ -8,7 +8,8 @@ from typing import Any
 
 from calrecords.matching import MatchSet
 from calrecords.records.importing_known import KnownFrame
-from calrecords.records.importing_rows import AT, ImportRow
+from calrecords.records.importing_rows import ImportRow
+from calrecords.records.importing_words import AT
 from calrecords.records.match_fields import COLUMNS, KeyMaker
 
 _OF_IDENTITY = ("obstype", "is_master", "site", "camera")
@@ -43,7 +44,7 @@ class RowKeys:
         row : ImportRow
             What it is recorded from.
         values : sequence
-            What is recorded, in the order of `importing_rows.COLUMNS`.
+            What is recorded, in the order of `importing_words.COLUMNS`.
         """
         names = (frame.basename, frame.instrument or row.instrument) if self._has_names else ()
         alike = (*frame.identity, *names, *[values[at] for at in self._places])

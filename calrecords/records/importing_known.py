@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from calrecords.records.importing_rows import AT, COLUMNS, ImportRow
+from calrecords.records.importing_rows import ImportRow
+from calrecords.records.importing_words import AT, COLUMNS
 
 Identity = tuple[str, bool, str, str]
 """Observation type, whether it is a master, site and camera."""

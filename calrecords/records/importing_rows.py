@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,42 +27,18 @@ from calrecords.records.importing_values import (
     verdict_of,
     whole_number_of,
 )
+from calrecords.records.importing_words import (
+    AT,
+    COLUMNS,
+    PLACE,
+    PLACES,
+    TIMES,
+    BadRowError,
+    demand_words,
+    flattened,
+)
 from calrecords.vocabulary import split_filename
 
-CONTENT = ("version_key", "md5", "sha256", "size", "key", "archived_at")
-"""What may be learned of a version later."""
-
-FACTS = (
-    *("telescope", "filter", "binning", "configuration_mode", "exposure_time"),
-    *("ccd_temperature", "ccd_measured_temperature", "reduction_level", "dateobs", "dayobs"),
-    *("created", "public_date", "object", "proposal", "pipeline_name", "pipeline_version"),
-    "attributes",
-)
-"""What a version's record says for good; a row that says otherwise is a conflict."""
-
-MARKS = ("verdict", "good_after", "good_until")
-COLUMNS = (*CONTENT, "extension", *FACTS, *MARKS, "dayobs_rule", "known_from")
-"""Columns of a version that a row fills, in the order of `ImportRow.values`."""
-
-AT = {name: at for at, name in enumerate(COLUMNS)}
-
-_MARKING = tuple(
-    f"{what}_{part}"
-    for what in ("verdict", "validity")
-    for part in ("reason", "author", "known_from")
-)
-_OTHERS = ("basename", "filename", "frame_id", "obstype", "is_master", "site", "camera")
-_PLACES = (*COLUMNS, *_OTHERS, "instrument", "inputs", *_MARKING)
-_PLACE = {name: at for at, name in enumerate(_PLACES)}
-_WIDTH = len(COLUMNS)
-
-WORDS = tuple(sorted([*_PLACES, "version"]))
-"""Every word that a row may use."""
-
-_OF_VERSION = frozenset({"version_key", "md5", "sha256", "size", "extension", "key"})
-_TIMES = frozenset(name for name in _PLACES if name.endswith("_known_from")) | {
-    *("dateobs", "created", "public_date", "archived_at", "good_after", "good_until", "known_from")
-}
 _KEPT_AS_TIMES = ("dateobs", "created", "known_from")
 _READERS: dict[str, Reader] = {
     "binning": binning_of,
@@ -85,10 +60,6 @@ _RARELY_ALIKE = frozenset({"basename", "filename", "frame_id", "md5", "sha256", 
 }
 _SURELY_SHORT = 100
 _PLANS_KEPT = 1000
-
-
-class BadRowError(ValueError):
-    """A row cannot be recorded; the message says which word of it is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +131,7 @@ class ImportRow:
     )
 
     def __init__(self, found: list[Any], spell_time: Callable[[datetime], Any]) -> None:
-        place = _PLACE
+        place = PLACE
         self.basename: str = found[place["basename"]]
         self.frame_id: int | None = found[place["frame_id"]]
         self.obstype: str = found[place["obstype"]]
@@ -183,7 +154,7 @@ class ImportRow:
             self.verdict = Marking(*found[place["verdict_reason"] : place["validity_reason"]])
         if found[AT["good_after"]] is not None or found[AT["good_until"]] is not None:
             self.validity = Marking(*found[place["validity_reason"] :])
-        self.values = found[:_WIDTH]
+        self.values = found[: len(COLUMNS)]
 
 
 class RowReader:
@@ -210,7 +181,7 @@ class RowReader:
         self._spelled_now = spelling.time(now)
         self._is_known_from_created = known_from == "created"
         self._known_from = _moment_before(known_from, now)
-        self._readers = {name: self._reader_of(name) for name in _PLACES}
+        self._readers = {name: self._reader_of(name) for name in PLACES}
         self._plans: dict[tuple[Any, ...], list[tuple[Any, int, Reader]]] = {}
 
     def read(self, row: Any) -> ImportRow:
@@ -226,8 +197,8 @@ class RowReader:
             msg = f"is of type {type(row).__name__}, not a mapping"
             raise BadRowError(msg)
         if "version" in row:
-            row = _flattened(row)
-        found: list[Any] = [None] * len(_PLACES)
+            row = flattened(row)
+        found: list[Any] = [None] * len(PLACES)
         name: Any = None
         try:
             for name, at, read in self._plan(row):
@@ -246,7 +217,7 @@ class RowReader:
         plan = self._plans.get(names)
         if plan is None:
             demand_words(names)
-            plan = [(name, _PLACE[name], self._readers[name]) for name in names]
+            plan = [(name, PLACE[name], self._readers[name]) for name in names]
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
             self._plans[names] = plan
@@ -258,7 +229,7 @@ class RowReader:
         read = _READERS.get(name)
         if name in _KEPT_AS_TIMES:
             return time_of
-        if name in _TIMES:
+        if name in TIMES:
             return _spelled(time_of, self._spelling.time)
         if name == "dayobs":
             read = _spelled(day_of, self._spelling.day)
@@ -268,7 +239,7 @@ class RowReader:
     def _complete(self, found: list[Any]) -> None:
         _cut_name(found)
         for name in ("obstype", "site", "camera"):
-            if not found[_PLACE[name]]:
+            if not found[PLACE[name]]:
                 msg = f"{name} is missing"
                 raise BadRowError(msg)
         after, until = found[AT["good_after"]], found[AT["good_until"]]
@@ -278,7 +249,7 @@ class RowReader:
         if found[AT["known_from"]] is None:
             found[AT["known_from"]] = self._known_by_default(found[AT["created"]])
         for name in ("known_from", "verdict_known_from", "validity_known_from"):
-            since = found[_PLACE[name]]
+            since = found[PLACE[name]]
             now = self._now if name in _KEPT_AS_TIMES else self._spelled_now
             if since is not None and since > now:
                 msg = f"{name} {since} is in the future"
@@ -304,29 +275,10 @@ def _moment_before(known_from: Any, now: datetime) -> datetime | None:
     return moment
 
 
-def demand_words(names: tuple[Any, ...]) -> None:
-    """Make sure that these are words that a row may use.
-
-    Raises
-    ------
-    BadRowError
-        If one is not; the message names the one that may be meant.
-    """
-    for name in names:
-        if name not in _PLACE:
-            raise BadRowError(_unknown(name))
-
-
-def _unknown(name: Any) -> str:
-    near = difflib.get_close_matches(str(name)[:100], WORDS, 1)
-    hint = f"is {near[0]} meant? A" if near else "a"
-    return f"{str(name)[:100]!r} is no word that a row uses; {hint} further fact goes in attributes"
-
-
 def _cut_name(found: list[Any]) -> None:
     """Find basename and extension, which a file name gives too."""
-    basename, extension = found[_PLACE["basename"]], found[AT["extension"]]
-    filename = found[_PLACE["filename"]]
+    basename, extension = found[PLACE["basename"]], found[AT["extension"]]
+    filename = found[PLACE["filename"]]
     if filename is not None:
         cut, end = split_filename(filename)
         if basename not in (None, cut) or extension not in (None, end):
@@ -345,26 +297,7 @@ def _cut_name(found: list[Any]) -> None:
                 demand_no_fault(text, name)
             except ValueError as error:
                 raise BadRowError(_said(name, error)) from None
-    found[_PLACE["basename"]], found[AT["extension"]] = basename, extension or ""
-
-
-def _flattened(row: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Return a row without its part ``version``, whose values become its own."""
-    version = row["version"]
-    flat = {name: value for name, value in row.items() if name != "version"}
-    if version is None:
-        return flat
-    if not isinstance(version, Mapping):
-        msg = f"version is of type {type(version).__name__}, not a mapping"
-        raise BadRowError(msg)
-    for name, value in version.items():
-        if name not in _OF_VERSION:
-            msg = f"version has {name!r:.100}, which is none of {', '.join(sorted(_OF_VERSION))}"
-            raise BadRowError(msg)
-        if flat.setdefault(name, value) != value:
-            msg = f"{name} is given twice, and not alike"
-            raise BadRowError(msg)
-    return flat
+    found[PLACE["basename"]], found[AT["extension"]] = basename, extension or ""
 
 
 def _spelled(read: Reader, spell: Callable[[Any], Any]) -> Reader:

@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection
 from calrecords.records.importing_decisions import Decisions
 from calrecords.records.importing_keys import RowKeys
 from calrecords.records.importing_known import KnownFrame, KnownVersion
-from calrecords.records.importing_rows import AT, COLUMNS, ImportRow, Marking, Spelling
+from calrecords.records.importing_rows import ImportRow, Marking, Spelling
+from calrecords.records.importing_words import AT, COLUMNS
 from calrecords.records.models import Frame, Version
 from calrecords.records.naming import instrument_row
 from calrecords.records.selection_index import close_version

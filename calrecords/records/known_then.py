@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -91,18 +91,35 @@ def as_known_at(
     ranges = validities_at(connection, frames.keys(), moment)
     corrections = corrections_after(connection, frames.keys(), moment)
     return {
-        version: replace(
+        version: _as_known(
             frame,
-            verdict=verdicts.get(version, Verdict.UNKNOWN),
-            good_after=ranges.get(version, (None, None))[0],
-            good_until=ranges.get(version, (None, None))[1],
-            **_facts_then(frame, corrections.get(version, [])),
+            verdicts.get(version, Verdict.UNKNOWN),
+            ranges.get(version, _ALWAYS),
+            corrections.get(version, ()),
         )
         for version, frame in frames.items()
     }
 
 
-def _facts_then(frame: CalibrationFrame, corrections: list[Any]) -> dict[str, Any]:
+_ALWAYS: Range = (None, None)
+
+
+def _as_known(
+    frame: CalibrationFrame, verdict: Verdict, valid: Range, corrections: Sequence[Any]
+) -> CalibrationFrame:
+    """Return a frame as it was known; the same where nothing was said of it since."""
+    if not corrections and (frame.verdict, frame.good_after, frame.good_until) == (verdict, *valid):
+        return frame
+    return replace(
+        frame,
+        verdict=verdict,
+        good_after=valid[0],
+        good_until=valid[1],
+        **_facts_then(frame, corrections),
+    )
+
+
+def _facts_then(frame: CalibrationFrame, corrections: Sequence[Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     attributes: Mapping[str, Any] = frame.attributes
     for change in corrections:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,8 +45,9 @@ _COLUMNS = (
     Version.extension,
     Version.key,
 )
-_FACTS = tuple(column.key for column in _COLUMNS[:20])
-_OF_VERSION = tuple(column.key for column in _COLUMNS[20:])
+_END = 20
+_FACTS = tuple(column.key for column in _COLUMNS[:_END])
+_binning = lru_cache(256)(Binning.parse)
 
 _ASKED_BY: dict[str, Any] = {
     "basename": Frame.basename,
@@ -250,9 +251,8 @@ def _conditions(wanted: FrameFilter, equal: Sequence[tuple[Any, Any]]) -> list[A
 
 def frame_of(row: Row[Any]) -> CalibrationFrame:
     """Return the frame that a row of `select_frames` is."""
-    values = row._mapping
-    facts = {name: values[name] for name in _FACTS}
-    facts["binning"] = None if facts["binning"] is None else Binning.parse(facts["binning"])
+    facts: dict[str, Any] = dict(zip(_FACTS, row[:_END], strict=True))
+    facts["binning"] = None if facts["binning"] is None else _binning(facts["binning"])
     facts["verdict"] = Verdict(facts["verdict"])
-    version = FrameVersion(**{name: values[name] for name in _OF_VERSION})
+    version = FrameVersion(*row[_END : len(_COLUMNS)])  # its fields are in this order
     return CalibrationFrame(version=version, **facts)

@@ -20,21 +20,22 @@ from sqlalchemy.engine import Connection
 
 from calrecords.frames import CalibrationFrame
 from calrecords.records.columns import UTCDateTime
+from calrecords.records.correction_values import facts_before
 from calrecords.records.database import RecordDatabase
-from calrecords.records.known_then import as_known_at
+from calrecords.records.known_then import as_known_at, corrections_after
 from calrecords.records.match_fields import OF_VERSION
 from calrecords.records.match_sets import when_current
 from calrecords.records.models import Frame, Instrument, Site, Version
 from calrecords.records.reading import frame_of, select_frames
 
-FRAMES_AT_A_TIME = 500
-"""Frames in one query, below what any SQLite takes."""
+FRAMES_AT_A_TIME = 400
+"""Frames in one query, each named twice, below what any SQLite takes."""
 
 AROUND = 100
 """How many frames on each side of a time are compared where nothing is of the right kind."""
 
 FEW = 10_000
-"""So many frames are counted one by one."""
+"""So many frames are looked at one by one; of more, an index is gone through."""
 
 _NOT_OF_FRAMES = frozenset(OF_VERSION) - set(CalibrationFrame.__dataclass_fields__) - {"extension"}
 """Facts that are recorded, but no part of a `CalibrationFrame`."""
@@ -72,7 +73,7 @@ class Population:
     as_of : datetime, optional
         The moment, UTC; by default now.
     few : int, optional
-        Where no more frames came since, they are counted one by one.
+        So many frames are looked at one by one.
     """
 
     def __init__(
@@ -145,12 +146,14 @@ class Population:
         """Yield the frames of groups that are nearest to a time, `AROUND` on each side of it."""
         if not groups:
             return
-        at = Version.dateobs
+        at, wanted = Version.dateobs, _in(groups)
+        if sum(group.count for group in groups) > self._few:
+            wanted = sa.func.coalesce(wanted, sa.false())
         for side, order in ((at <= dateobs, at.desc()), (at > dateobs, at.asc())):
             statement = (
                 sa.select(Frame.id)
                 .join_from(Version, Frame, Version.calibration_frame_id == Frame.id)
-                .where(side, Version.is_current, _in(groups), *self._is_known())
+                .where(side, Version.is_current, wanted, *self._is_known())
                 .order_by(order, Frame.id)
                 .limit(AROUND)
             )
@@ -181,7 +184,11 @@ class Population:
             for version, since, until in when_current(list(versions), now):
                 if since <= self._as_of and (until is None or self._as_of < until):
                     then[version.id] = _frame(version, facts)
-        return as_known_at(self._connection, then, self._as_of).values()
+        known = as_known_at(self._connection, then, self._as_of)
+        if facts:
+            for version, changes in corrections_after(self._connection, then, self._as_of).items():
+                known[version] = _with_facts_before(known[version], changes, facts)
+        return known.values()
 
 
 @contextmanager
@@ -225,12 +232,13 @@ def _in(groups: Collection[FrameGroup]) -> sa.ColumnElement[bool]:
 
 def _statement(is_now: bool, facts: Sequence[str]) -> sa.Select[Any]:
     """Return the statement that reads versions of frames, those of one frame together."""
+    ids: Any = sa.bindparam("ids", expanding=True)  # both: a planner without statistics needs it
     statement = (
         select_frames()
         .add_columns(*(Version.id, Version.calibration_frame_id.label("frame"), Version.is_current))
         .add_columns(*(Version.known_from, Version.recorded_at, Version.archived_at))
         .add_columns(*(OF_VERSION[name].label(f"fact_{name}") for name in facts))
-        .where(Version.calibration_frame_id.in_(sa.bindparam("ids", expanding=True)))
+        .where(Version.calibration_frame_id.in_(ids), Frame.id.in_(ids))
         .order_by(Version.calibration_frame_id, Version.id)
     )
     return statement.where(Version.is_current) if is_now else statement
@@ -242,3 +250,13 @@ def _frame(row: Any, facts: Sequence[str]) -> CalibrationFrame:
         return frame
     others = {name: getattr(row, f"fact_{name}") for name in facts}
     return replace(frame, attributes={**others, **frame.attributes})
+
+
+def _with_facts_before(
+    frame: CalibrationFrame, changes: Iterable[Any], facts: Sequence[str]
+) -> CalibrationFrame:
+    before: dict[str, Any] = {}
+    for change in changes:
+        before, _ = facts_before(change, before, {})
+    others = {name: before[name] for name in facts if name in before}
+    return replace(frame, attributes={**frame.attributes, **others})

@@ -74,7 +74,8 @@ def test_a_moment_before_the_records_has_nothing(run, science):
         (["SCIENCE", "--rules", "none.toml"], exit_codes.FAILED, "none.toml"),
     ],
 )
-def test_what_cannot_be_asked_is_said(run, science, words, code, says):
+def test_what_cannot_be_asked_is_said(run, make_frame, words, code, says):
+    science = make_frame(obstype="EXPOSE", is_master=False)
     done = run("calibrations", *[science if word == "SCIENCE" else word for word in words])
     assert (done.code, done.out) == (code, "")
     assert says in done.err

@@ -14,7 +14,7 @@ from calrecords.errors import (
 from calrecords.records import RecordDatabase
 from calrecords.records.banzai import BanzaiDatabase
 from calrecords.records.importing import Importer, ImportOrder
-from calrecords.records.importing_rows import BadRowError
+from calrecords.records.importing_words import BadRowError
 from calrecords.vocabulary import Binning, Verdict
 
 SCHEMA = (

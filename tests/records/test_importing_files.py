@@ -11,7 +11,7 @@ from calrecords.records.importing_files import (
     format_of,
     read_file,
 )
-from calrecords.records.importing_rows import BadRowError
+from calrecords.records.importing_words import BadRowError
 
 
 @pytest.fixture

@@ -5,13 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from calrecords.errors import ConfigurationError
-from calrecords.records.importing_rows import (
-    AT,
-    PLAIN_SPELLING,
-    SQLITE_SPELLING,
-    BadRowError,
-    RowReader,
-)
+from calrecords.records.importing_rows import PLAIN_SPELLING, SQLITE_SPELLING, RowReader
+from calrecords.records.importing_words import AT, BadRowError
 
 MD5, OTHER_MD5 = "a" * 32, "b" * 32
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

@@ -147,6 +147,27 @@ def test_a_fact_that_no_frame_shows_is_an_attribute_where_it_is_asked_for(
     ]
 
 
+def test_such_a_fact_is_what_it_was_before_it_was_corrected(
+    database, record, make_version, population
+):
+    record(make_version(facts_with={"attributes": {"GAIN": 1}}), after(1))
+    for hour, name in ((2, "second"), (3, "third")):
+        with database.write_rows() as connection:
+            said = Statement(reason="x", author="ana", recorded_at=after(hour))
+            assert correct_version(connection, 1, {"proposal": name, "filter": name}, said)
+
+    def proposals(one):
+        [frame] = one.read(one.groups(), {True}, ["proposal", "object"])
+        return frame.filter, dict(frame.attributes)
+
+    always = {"GAIN": 1, "object": "auto_focus"}
+    assert [population(proposals, after(hour)) for hour in (1, 2, 3)] == [
+        ("rp", {**always, "proposal": "calibrate"}),
+        ("second", {**always, "proposal": "second"}),
+        ("third", {**always, "proposal": "third"}),
+    ]
+
+
 def test_more_frames_than_one_query_takes_are_all_read(database, make_version, population):
     count = FRAMES_AT_A_TIME + 3
     with database.write_rows() as connection:
@@ -162,13 +183,15 @@ def test_more_frames_than_one_query_takes_are_all_read(database, make_version, p
 
     sides = expected[201 - AROUND : 201], expected[201 : 201 + AROUND]
     assert population(nearest) == population(nearest, after(1)) == sides
+    assert population(nearest, few=0) == population(nearest, after(1), few=0) == sides
 
 
-def test_around_a_time_only_known_frames_of_the_groups_are_read(three_nights, population):
+@pytest.mark.parametrize("few", [0, 100])
+def test_around_a_time_only_known_frames_of_the_groups_are_read(three_nights, population, few):
     def nearest(one):
         flats = [group for group in one.groups() if group.obstype == "SKYFLAT"]
         return sorted(frame.basename for frame in one.around(flats, START))
 
-    assert population(nearest) == ["flat-1", "flat-2", "other"]
-    assert population(nearest, after(2)) == ["flat-1", "flat-2"]
-    assert population(lambda one: list(one.around([], START))) == []
+    assert population(nearest, few=few) == ["flat-1", "flat-2", "other"]
+    assert population(nearest, after(2), few=few) == ["flat-1", "flat-2"]
+    assert population(lambda one: list(one.around([], START)), few=few) == []
