@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calrecords.errors import ConfigurationError
-from calrecords.records import RecordDatabase
 from calrecords.records.banzai import BanzaiDatabase
 from calrecords.records.importing import Importer, ImportOrder, Numbered
 from calrecords.records.importing_files import FileFormat, format_of, read_file
 from calrecords.records.importing_reports import PROBLEMS_KEPT, ImportReport
+from calrecords.workflows.known_frames import KnowsFrames
 
 if TYPE_CHECKING:
     from calrecords.archive import ArchiveClient
@@ -41,11 +41,10 @@ class _Source:
     rows: Generator[Numbered, None, None]
 
 
-class Importing:
+class Importing(KnowsFrames):
     """The verb of `CalibrationRecords` that takes over many records."""
 
     archive: ArchiveClient | None
-    _database: RecordDatabase
 
     def import_records(
         self,
@@ -121,6 +120,9 @@ class Importing:
             progress=progress,
         )
         with closing(source.rows):
+            if not dry_run:
+                # else the first choice would have all of them to index
+                self._database.ensure_match_sets(self.rules.match_sets())
             return Importer(self._database, order).run(source.rows)
 
     def _bind_to_archive(self) -> None:
