@@ -67,7 +67,7 @@ class LineProcess:
             is_reused = self._process is not None and self._process.poll() is None
             try:
                 return self._answer(question, timeout_s)
-            except (ValueError, BrokenPipeError):
+            except ValueError:
                 self._end()
                 if not is_reused:  # else it may have ended since it was last asked
                     raise
@@ -82,8 +82,9 @@ class LineProcess:
         deadline = time.monotonic() + timeout_s
         process = self._running()
         stdin, stdout = _pipes(process)
-        stdin.write(question.encode() + b"\n")
-        stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended, and what it leaves to be read says so
+            stdin.write(question.encode() + b"\n")
+            stdin.flush()
         answer = b""
         while not answer.endswith(b"\n") and len(answer) < MAX_ANSWER_BYTES:
             ready, _, _ = select.select([stdout], [], [], max(deadline - time.monotonic(), 0))
