@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from calrecords.frames import CalibrationFrame, FrameVersion
+from calrecords.records.columns import sqlite_text
 from calrecords.vocabulary import Binning, Verdict
 
 _SOURCES = {
@@ -80,13 +81,7 @@ class Dialect:
 
     def as_given(self, moment: datetime) -> Any:
         """Return a time as the driver is given it."""
-        if not self.is_sqlite:
-            return moment
-        text = moment.replace(tzinfo=None).isoformat(" ", "microseconds")
-        return text if moment.tzinfo is UTC else self._as_text_in_utc(moment)
-
-    def _as_text_in_utc(self, moment: datetime) -> str:
-        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+        return sqlite_text(moment) if self.is_sqlite else moment
 
     def as_read(self, moment: datetime) -> datetime:
         """Return a time in UTC."""

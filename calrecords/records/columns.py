@@ -36,6 +36,12 @@ class UTCDateTime(TypeDecorator[datetime]):
         return moment.replace(tzinfo=UTC) if dialect.name == "sqlite" else moment.astimezone(UTC)
 
 
+def sqlite_text(moment: datetime) -> str:
+    """Return an aware time as SQLite holds it in a `UTCDateTime`, for the bare driver."""
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
 Identifier = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key; SQLite numbers rows by itself only where the type is INTEGER."""
 

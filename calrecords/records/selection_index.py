@@ -8,13 +8,14 @@ or a fact, closes rows and opens others in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from calrecords.matching import MatchSet
+from calrecords.records.columns import sqlite_text
 from calrecords.records.match_fields import (
     COLUMNS,
     KeyMaker,
@@ -190,7 +191,7 @@ def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
     dialect = connection.dialect.name
     given: Any = (
         [
-            (key, _text(at), version, _text(since), _text(until))
+            (key, sqlite_text(at), version, sqlite_text(since), until and sqlite_text(until))
             for key, at, version, since, until in rows
         ]
         if dialect == "sqlite"
@@ -202,10 +203,3 @@ def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
 def facts_of(connection: Connection, version: int) -> dict[str, Any]:
     """Return the facts of a version by field name, those of its identity and ``attributes``."""
     return dict(connection.execute(_facts_of_version, {"version": version}).mappings().one())
-
-
-def _text(moment: datetime | None) -> str | None:
-    """Return a time as SQLite has it in `UTCDateTime`."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -150,15 +150,13 @@ class Choosing(KnowsFrames):
         described, then = self._target(target), past(as_of)
         rule = self._indexed_rules.rule_for(caltype, described)
         now = then or datetime.now(UTC)
-        sides = (Direction.BEFORE_OR_EQUAL, Direction.AFTER)
-        return (
+        before, after = (
             self._nearest(
-                ask(replace(rule, direction=sides[0], count=Count()), described, as_of=then), now
-            ),
-            self._nearest(
-                ask(replace(rule, direction=sides[1], count=Count()), described, as_of=then), now
-            ),
+                ask(replace(rule, direction=side, count=Count()), described, as_of=then), now
+            )
+            for side in (Direction.BEFORE_OR_EQUAL, Direction.AFTER)
         )
+        return before, after
 
     def _nearest(self, question: Question, now: datetime) -> Selection | None:
         try:

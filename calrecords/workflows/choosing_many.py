@@ -12,7 +12,7 @@ from calrecords.frames import CalibrationFrame
 from calrecords.selection import Question, Target, ask
 from calrecords.workflows.choosing import Choosing, past
 from calrecords.workflows.known_frames import moment
-from calrecords.workflows.tables import Column, make_table
+from calrecords.workflows.tables import Column, make_table, plain_value
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -168,16 +168,12 @@ def _plain(row: _Wanted) -> dict[str, Any]:
         "filename": frame.filename,
         "md5": frame.version.md5,
         "version_key": frame.version.version_key,
-        "dateobs": _time_text(frame.dateobs),
+        "dateobs": plain_value(frame.dateobs, str),
         "age": _days(frame.dateobs, target.dateobs),
     }
 
 
 _NOTHING = dict.fromkeys(("frame_id", "filename", "md5", "version_key", "dateobs", "age"))
-
-
-def _time_text(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
 def _days(at: datetime | None, of: datetime) -> float | None:
