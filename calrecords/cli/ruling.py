@@ -11,9 +11,11 @@ from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json
 from calrecords.cli.output import plain, print_json
 from calrecords.selection.case_files import CaseResult, run_cases
-from calrecords.selection.checking import costs, find_mistakes, window_text
+from calrecords.selection.checking import find_mistakes
+from calrecords.selection.costs import costs
 from calrecords.selection.describing import describe_rule
 from calrecords.selection.rule_files import load_rules
+from calrecords.selection.windows import window_text
 
 _RULES = "A shipped name (lco, gemini), or a TOML file."
 
@@ -42,7 +44,7 @@ def check(rules: str, as_json: bool) -> int:
     prices = costs(loaded)
     code = exit_codes.FAILED if mistakes else exit_codes.OK
     if as_json:
-        windows = {rule.name: window_text(rule) for rule in loaded.rules}
+        windows = {rule.name: window_text(rule.window) for rule in loaded.rules}
         print_json(
             {
                 "rules": loaded.name,
@@ -58,7 +60,7 @@ def check(rules: str, as_json: bool) -> int:
         if one.is_two_probes:
             click.echo(f"{one.rule}: two index probes")
         else:
-            window = window_text(loaded.rule(one.rule))
+            window = window_text(loaded.rule(one.rule).window)
             click.echo(f"{one.rule}: what lies in its time window ({window}): {one.reason}")
     click.echo(f"{len(loaded.rules)} rules, {len(mistakes)} mistakes")
     return code

@@ -8,12 +8,15 @@ give the same answer everywhere.
 
 from __future__ import annotations
 
-from calrecords.selection.questions import BoundTest, Question, ask
+from calrecords.selection.bound_tests import BoundTest
+from calrecords.selection.questions import Question, ask
 from calrecords.selection.ranking import choose_among, rank
 from calrecords.selection.rule_files import load_rules, shipped_rules
-from calrecords.selection.rules import Direction, Requirement, Rule, RuleSet
+from calrecords.selection.rule_sets import RuleSet
+from calrecords.selection.rules import Requirement, Rule
 from calrecords.selection.selections import Selection, make_selection
 from calrecords.selection.targets import Target, make_target
+from calrecords.selection.windows import Direction
 
 __all__ = [
     "BoundTest",

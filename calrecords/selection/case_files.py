@@ -20,7 +20,7 @@ from calrecords.frames import CalibrationFrame, FrameVersion
 from calrecords.selection.fields import OUR_FIELDS, canonical_value, plain_value
 from calrecords.selection.questions import ask
 from calrecords.selection.ranking import choose_among
-from calrecords.selection.rules import RuleSet
+from calrecords.selection.rule_sets import RuleSet
 from calrecords.selection.targets import make_target
 from calrecords.vocabulary import Verdict, parse_time
 

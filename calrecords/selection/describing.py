@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from calrecords.matching import canonical_text
-from calrecords.selection.checking import days_text, window_text
+from calrecords.selection.branches import AllOf, AnyOf, Branch, Condition
 from calrecords.selection.expressions import Expression
 from calrecords.selection.ordering import describe_order
-from calrecords.selection.rules import AllOf, AnyOf, Branch, Condition, Count, Rule
+from calrecords.selection.rules import Rule
 from calrecords.selection.terms import TOLERANCES, OfTarget, Operator, Term
+from calrecords.selection.windows import Count, days_text, window_text
 
 
 def describe_rule(rule: Rule) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
         "terms": [describe_term(term) for term in rule.terms],
         "branches": list(_branches(rule)),
         "direction": rule.direction.value.replace("_", " "),
-        "window": window_text(rule),
+        "window": window_text(rule.window),
         "verdicts": sorted(rule.verdicts),
         "valid": "at the target's time" if rule.must_be_valid else "at any time",
         "created before": ""

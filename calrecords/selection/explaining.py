@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from calrecords.frames import CalibrationFrame
+from calrecords.selection.bound_tests import BoundTest
 from calrecords.selection.ordering import tie_break
-from calrecords.selection.questions import BoundTest, Question
+from calrecords.selection.questions import Question
 from calrecords.selection.reasons import Elimination, NearMiss, Shortfall, told, value_text
 
 NEAREST = 5

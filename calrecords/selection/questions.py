@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from calrecords.errors import InvalidTargetError
 from calrecords.frames import CalibrationFrame
 from calrecords.matching import Probe
+from calrecords.selection.bound_tests import BoundTest, probe_tests, term_test
+from calrecords.selection.branches import Branch
 from calrecords.selection.fields import value_of
 from calrecords.selection.ordering import CLOSEST_IN_TIME, OrderPart
-from calrecords.selection.rules import Branch, Count, Direction, Rule, Window
+from calrecords.selection.rules import Rule
 from calrecords.selection.targets import Target
-from calrecords.selection.terms import Bound, Ends, Term
+from calrecords.selection.terms import Bound, Term
+from calrecords.selection.windows import ENDLESS, SIDES, Count, Direction, Window, limits
 from calrecords.vocabulary import Verdict, parse_time
 
-_MICROSECOND = timedelta(microseconds=1)
 _ONLY_TIME = (CLOSEST_IN_TIME,)
 _ALL_VERDICTS = frozenset(Verdict)
-_SIDES: dict[Direction, tuple[bool, bool, bool]] = {
-    Direction.EITHER: (True, True, True),
-    Direction.BRACKET: (True, True, True),
-    Direction.BEFORE: (True, False, False),
-    Direction.BEFORE_OR_EQUAL: (True, False, True),
-    Direction.AFTER: (False, True, False),
-    Direction.AFTER_OR_EQUAL: (False, True, True),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class BoundTest:
-    """One thing that a candidate must be, for one target.
-
-    Attributes
-    ----------
-    name : str
-        What people call it.
-    field : str
-        What of the candidate it looks at.
-    allowed : str
-        What satisfies it, for people.
-    passes : callable
-        Whether a candidate satisfies it.
-    actual : callable
-        What a candidate has.
-    holds : callable or None
-        Whether a value of that field satisfies it; None where more than a value is looked at.
-    """
-
-    name: str
-    field: str
-    allowed: str
-    passes: Callable[[CalibrationFrame], bool]
-    actual: Callable[[CalibrationFrame], Any]
-    holds: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,18 +80,19 @@ class Question:
     @cached_property
     def residual(self) -> tuple[BoundTest, ...]:
         """The tests that the probe has not answered already."""
-        return tuple(_term_test(name, term, bound) for name, term, bound in self._left)
+        return tuple(term_test(name, term, bound) for name, term, bound in self._left)
 
     @cached_property
     def tests(self) -> tuple[BoundTest, ...]:
         """Every test that a candidate must pass, in their order."""
-        return (*self._keyed(), *self.residual, *_constraints(self))
+        others = probe_tests(self.probe, self.direction, self.window)
+        return (*self._keyed(), *self.residual, *others)
 
     def _keyed(self) -> Iterable[BoundTest]:
         for term in self.rule.plan.terms:
             bound = term.bind(self.target.values)
             if bound is not None:
-                yield _term_test(term.name, term, bound)
+                yield term_test(term.name, term, bound)
 
     def passes(self, frame: CalibrationFrame) -> bool:
         """Return whether a candidate passes every test."""
@@ -199,8 +165,8 @@ def ask(
     if created_before is None and rule.created_before is not None:
         created_before = _moment(rule, target)
     verdicts = _ALL_VERDICTS if include_bad else rule.verdicts
-    before, after, same = _SIDES[direction]
-    start, end = (None, None) if window == _ENDLESS else _limits(target.dateobs, window)
+    before, after, same = SIDES[direction]
+    start, end = (None, None) if window == ENDLESS else limits(target.dateobs, window)
     probe = Probe(
         key=plan.match_set.key(wanted),
         dateobs=target.dateobs,
@@ -228,9 +194,6 @@ def ask(
         never=never,
         _left=left,
     )
-
-
-_ENDLESS = Window()
 
 
 def _given_at_most(wanted: int | None, count: Count, limit: int | None) -> int:
@@ -275,125 +238,3 @@ def _moment(rule: Rule, target: Target) -> datetime | None:
     except ValueError as error:
         msg = f"the target's {rule.created_before}: {error}"
         raise InvalidTargetError(msg) from None
-
-
-def _limits(moment: datetime, window: Window) -> tuple[datetime | None, datetime | None]:
-    """Return the first and the last time that belong to a window."""
-    inward = _MICROSECOND if window.ends is Ends.OPEN else timedelta(0)
-    start = end = None
-    if window.before is not None:
-        start = _moved(moment, inward - window.before)
-    if window.after is not None:
-        end = _moved(moment, window.after - inward)
-    return start, end
-
-
-def _moved(moment: datetime, by: timedelta) -> datetime | None:
-    try:
-        return moment + by
-    except OverflowError:
-        return None
-
-
-def _term_test(name: str, term: Term, bound: Bound) -> BoundTest:
-    return BoundTest(
-        name,
-        term.field,
-        bound.allowed,
-        lambda frame: bound.holds(value_of(frame, term.field)),
-        lambda frame: value_of(frame, term.field),
-        bound.holds,
-    )
-
-
-def _constraints(question: Question) -> Iterable[BoundTest]:
-    """Return the tests that are no terms: direction, window, verdict, validity, creation."""
-    yield _direction_test(question)
-    start, end = question.probe.start, question.probe.end
-    if start is not None or end is not None:
-        yield BoundTest(
-            "window",
-            "dateobs",
-            _window_text(question),
-            lambda frame: (
-                frame.dateobs is not None
-                and (start is None or start <= frame.dateobs)
-                and (end is None or frame.dateobs <= end)
-            ),
-            _dateobs,
-        )
-    verdicts = question.probe.verdicts
-    yield BoundTest(
-        "verdict",
-        "verdict",
-        " or ".join(sorted(verdicts)),
-        lambda frame: frame.verdict in verdicts,
-        lambda frame: frame.verdict,
-    )
-    if question.probe.valid_at is not None:
-        yield _validity_test(question.probe.valid_at)
-    before = question.created_before
-    if before is not None:
-        yield BoundTest(
-            "created_before",
-            "created",
-            f"before {_said(before)}",
-            lambda frame: frame.created is not None and frame.created < before,
-            lambda frame: frame.created,
-        )
-
-
-def _direction_test(question: Question) -> BoundTest:
-    before, after, same = _SIDES[question.direction]
-    moment = question.target.dateobs
-
-    def passes(frame: CalibrationFrame) -> bool:
-        if frame.dateobs is None:
-            return False
-        if frame.dateobs == moment:
-            return same
-        return before if frame.dateobs < moment else after
-
-    allowed = {
-        Direction.EITHER: "any time",
-        Direction.BRACKET: "any time",
-        Direction.BEFORE: f"before {_said(moment)}",
-        Direction.BEFORE_OR_EQUAL: f"{_said(moment)} or before",
-        Direction.AFTER: f"after {_said(moment)}",
-        Direction.AFTER_OR_EQUAL: f"{_said(moment)} or after",
-    }[question.direction]
-    return BoundTest("direction", "dateobs", allowed, passes, _dateobs)
-
-
-def _window_text(question: Question) -> str:
-    window, moment = question.window, question.target.dateobs
-    start = None if window.before is None else _moved(moment, -window.before)
-    end = None if window.after is None else _moved(moment, window.after)
-    said = [
-        *(() if start is None else (f"from {_said(start)}",)),
-        *(() if end is None else (f"to {_said(end)}",)),
-    ]
-    return f"{' '.join(said)}, ends {window.ends.value}"
-
-
-def _validity_test(moment: datetime) -> BoundTest:
-    return BoundTest(
-        "validity",
-        "good_after",
-        f"valid at {_said(moment)}",
-        lambda frame: (
-            (frame.good_after is None or frame.good_after <= moment)
-            and (frame.good_until is None or moment < frame.good_until)
-        ),
-        lambda frame: (frame.good_after, frame.good_until),
-    )
-
-
-def _dateobs(frame: CalibrationFrame) -> datetime | None:
-    return frame.dateobs
-
-
-def _said(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace(
-        "+00:00", "Z"
-    )

@@ -12,8 +12,8 @@ from calrecords.frames import CalibrationFrame
 from calrecords.selection.fields import value_of
 from calrecords.selection.ordering import BoundPart, OrderKind, tie_break
 from calrecords.selection.questions import Question
-from calrecords.selection.rules import Direction
 from calrecords.selection.terms import Bound, Term
+from calrecords.selection.windows import Direction
 
 _ZERO = timedelta(0)
 

@@ -17,7 +17,7 @@ from calrecords.selection.fields import (
     canonical_value,
     number_of,
 )
-from calrecords.selection.rules import near_names
+from calrecords.selection.spelling import near_names
 from calrecords.selection.units import in_unit, known_unit, read_duration, split_quantity
 from calrecords.vocabulary import parse_time
 

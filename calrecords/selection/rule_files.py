@@ -10,7 +10,8 @@ from typing import Any
 
 from calrecords.errors import RuleError
 from calrecords.selection.rule_reading import read_rule_set
-from calrecords.selection.rules import RuleSet, near_names
+from calrecords.selection.rule_sets import RuleSet
+from calrecords.selection.spelling import near_names
 
 LARGEST_BYTES = 1 << 20
 """How long a file of rules may be, in bytes."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from calrecords.selection.branches import Branch, Conditional
 from calrecords.selection.expressions import Expression, LookupTable
 from calrecords.selection.ordering import CLOSEST_IN_TIME, OrderKind, OrderPart, Weight
 from calrecords.selection.rule_fields import (
@@ -16,20 +17,13 @@ from calrecords.selection.rule_fields import (
     read_field_names,
     read_moment,
 )
-from calrecords.selection.rules import (
-    ACCEPTED,
-    Branch,
-    Conditional,
-    Count,
-    Direction,
-    Rule,
-    RuleSet,
-    Window,
-    near_names,
-)
+from calrecords.selection.rule_sets import RuleSet
+from calrecords.selection.rules import ACCEPTED, Rule
+from calrecords.selection.spelling import near_names
 from calrecords.selection.term_reading import TermReader, read_word
 from calrecords.selection.terms import Ends, Nulls, OfTarget
 from calrecords.selection.units import read_duration
+from calrecords.selection.windows import Count, Direction, Window
 from calrecords.vocabulary import Verdict
 
 _JOINED = ("equal", "terms", "uses", "prefer")

@@ -1,8 +1,7 @@
-"""Rules: which calibration a target needs, as frozen data."""
+"""A rule: which calibration a target needs, as frozen data."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,28 +9,21 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from calrecords.errors import RuleError
 from calrecords.matching import MatchSet
+from calrecords.selection.branches import ALWAYS, AllOf, Conditional
 from calrecords.selection.fields import is_in_keys
 from calrecords.selection.ordering import CLOSEST_IN_TIME, OrderPart
 from calrecords.selection.targets import Target
-from calrecords.selection.terms import Ends, Nulls, OfTarget, Operator, Term
+from calrecords.selection.terms import Nulls, OfTarget, Operator, Term
+from calrecords.selection.windows import ENDLESS, Count, Direction, Window
 from calrecords.vocabulary import Verdict
 
 ACCEPTED = frozenset({Verdict.GOOD, Verdict.UNKNOWN})
 ALWAYS_EQUAL = frozenset({"site", "camera", "obstype"})
 """Fields that no other list of equal fields replaces."""
 
-
-class Direction(StrEnum):
-    """Where in time calibrations are looked for, from the target."""
-
-    EITHER = "either"
-    BEFORE = "before"
-    BEFORE_OR_EQUAL = "before_or_equal"
-    AFTER = "after"
-    AFTER_OR_EQUAL = "after_or_equal"
-    BRACKET = "bracket"
+_ONE = Count()
+_ONE_OF_EACH = Count(1, 2)
 
 
 class Requirement(StrEnum):
@@ -39,119 +31,6 @@ class Requirement(StrEnum):
 
     REQUIRED = "required"
     PERMITTED = "permitted"
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How far away in time a calibration may be.
-
-    Attributes
-    ----------
-    before, after : timedelta or None
-        From the target's time; None is without end.
-    ends : Ends
-        Whether the ends belong to it.
-    """
-
-    before: timedelta | None = None
-    after: timedelta | None = None
-    ends: Ends = Ends.CLOSED
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many calibrations are wanted.
-
-    Attributes
-    ----------
-    minimum : int
-        With fewer, nothing is chosen; of a bracket, with fewer than half of it on a side.
-    maximum : int
-        How many a choice gives, unless the caller says otherwise; of a bracket, both sides.
-    """
-
-    minimum: int = 1
-    maximum: int = 1
-
-
-_ONE = Count()
-_ONE_OF_EACH = Count(1, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """Conditions of which one must hold."""
-
-    parts: tuple[Condition, ...]
-
-    def holds_for(self, values: Mapping[str, Any]) -> bool:
-        """Return whether one of them holds for a target."""
-        return any(part.holds_for(values) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """Conditions that must all hold; of none they do."""
-
-    parts: tuple[Condition, ...] = ()
-
-    def holds_for(self, values: Mapping[str, Any]) -> bool:
-        """Return whether all of them hold for a target."""
-        return all(part.holds_for(values) for part in self.parts)
-
-
-Condition = Term | AnyOf | AllOf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
-    """What a rule adds or changes for the targets that a condition holds for.
-
-    Attributes
-    ----------
-    when : AllOf
-        The condition.
-    terms : tuple of Term
-        Further terms.
-    prefer : tuple of Term
-        Further preferences.
-    direction, window, count, order : optional
-        In place of the rule's own; None leaves it.
-    no_result : bool
-        Whether there is nothing to choose.
-    """
-
-    when: AllOf = AllOf()
-    terms: tuple[Term, ...] = ()
-    prefer: tuple[Term, ...] = ()
-    direction: Direction | None = None
-    window: Window | None = None
-    count: Count | None = None
-    order: tuple[OrderPart, ...] | None = None
-    no_result: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Conditional:
-    """Branches, of which the first whose condition holds counts.
-
-    Attributes
-    ----------
-    name : str
-        For messages.
-    branches : tuple of Branch
-        In their order.
-    """
-
-    name: str
-    branches: tuple[Branch, ...]
-
-    def branch_for(self, values: Mapping[str, Any]) -> tuple[int, Branch] | None:
-        """Return the number, from 1, and the branch that counts for a target."""
-        for number, branch in enumerate(self.branches, start=1):
-            if branch.when.holds_for(values):
-                return number, branch
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +115,7 @@ class Rule:
     instruments: frozenset[str] = frozenset()
     effective_from: datetime | None = None
     effective_until: datetime | None = None
-    when: AllOf = AllOf()
+    when: AllOf = ALWAYS
     required_when: AllOf | None = None
     permitted_when: AllOf | None = None
     terms: tuple[Term, ...] = ()
@@ -244,7 +123,7 @@ class Rule:
     prefer: tuple[Term, ...] = ()
     order: tuple[OrderPart, ...] = (CLOSEST_IN_TIME,)
     direction: Direction = Direction.EITHER
-    window: Window = Window()
+    window: Window = ENDLESS
     verdicts: frozenset[Verdict] = ACCEPTED
     must_be_valid: bool = True
     created_before: str | None = None
@@ -339,114 +218,3 @@ def _is_replaced(term: Term) -> bool:
 
 def _same_as_target(name: str, nulls: Nulls) -> Term:
     return Term(field=name, operator=Operator.EQUAL, value=OfTarget(name), nulls=nulls)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RuleSet:
-    """The rules of an observatory.
-
-    Attributes
-    ----------
-    name, version, description : str
-        What they are called, and which state of them this is.
-    fields : mapping
-        An observatory's names, and ours for them.
-    rules : tuple of Rule
-        In the order of the file.
-    source : str
-        Where they were read.
-    """
-
-    name: str
-    version: str
-    rules: tuple[Rule, ...]
-    description: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
-    source: str = ""
-
-    @cached_property
-    def caltypes(self) -> tuple[str, ...]:
-        """The calibration types that it has rules for, in the order of the file."""
-        return tuple({rule.caltype.casefold(): rule.caltype for rule in self.rules}.values())
-
-    @cached_property
-    def _by_caltype(self) -> Mapping[str, tuple[Rule, ...]]:
-        found: dict[str, list[Rule]] = {}
-        for rule in self.rules:
-            found.setdefault(rule.caltype.casefold(), []).append(rule)
-        return {
-            caltype: tuple(sorted(rules, key=lambda rule: rule.specificity, reverse=True))
-            for caltype, rules in found.items()
-        }
-
-    def rule(self, name: str) -> Rule:
-        """Return the rule of a name.
-
-        Raises
-        ------
-        RuleError
-            If there is none.
-        """
-        for rule in self.rules:
-            if rule.name == name:
-                return rule
-        hint = near_names(name, [rule.name for rule in self.rules])
-        msg = f"the rules {self.name} have no rule {name!r}{hint}"
-        raise RuleError(msg)
-
-    def rule_for(self, caltype: str, target: Target) -> Rule:
-        """Return the rule that says which calibration of a type a target needs.
-
-        A rule for the target's camera is taken before one for its instrument, its site and
-        one for all; then one with a condition before one without, then the first in the file.
-
-        Raises
-        ------
-        RuleError
-            If there is none.
-        """
-        rules = self._by_caltype.get(caltype.casefold(), ())
-        for rule in rules:
-            if rule.applies_to_all or rule.applies_to(target):
-                return rule
-        if not rules:
-            known = ", ".join(self.caltypes) or "none"
-            hint = near_names(caltype, self.caltypes)
-            msg = (
-                f"the rules {self.name} have no calibration type {caltype!r}{hint}; known: {known}"
-            )
-            raise RuleError(msg)
-        where = ", ".join(
-            f"{name} {target.values.get(name)}" for name in ("site", "camera", "instrument")
-        )
-        msg = (
-            f"no rule of {self.name} for {caltype} is for {where} at "
-            f"{target.dateobs:%Y-%m-%dT%H:%M:%S}; its rules: {', '.join(r.name for r in rules)}"
-        )
-        raise RuleError(msg)
-
-    def caltypes_for(self, target: Target) -> dict[str, Requirement]:
-        """Return the calibration types that a target's rules require or permit."""
-        found: dict[str, Requirement] = {}
-        for caltype in self.caltypes:
-            rules = self._by_caltype[caltype.casefold()]
-            rule = next((rule for rule in rules if rule.applies_to(target)), None)
-            requirement = None if rule is None else rule.requirement_for(target)
-            if requirement is not None:
-                found[caltype] = requirement
-        return found
-
-    def match_sets(self) -> tuple[MatchSet, ...]:
-        """Return what the records must be indexed by, so that each rule is an index probe."""
-        return tuple(sorted({rule.plan.match_set for rule in self.rules}))
-
-    def in_our_words(self, mapping: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a mapping in an observatory's words with our names."""
-        return {self.fields.get(name, name): value for name, value in mapping.items()}
-
-
-def near_names(name: str, known: Iterable[str]) -> str:
-    """Return a question about the known name that is nearest, or nothing."""
-    by_fold = {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
-    return f"; did you mean {by_fold[near[0]]!r}?" if near else ""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from calrecords.selection.branches import AllOf, AnyOf, Condition
 from calrecords.selection.expressions import Expression, LookupTable, parse_expression
 from calrecords.selection.fields import Kind
 from calrecords.selection.rule_fields import FieldNames, Place, quantity
-from calrecords.selection.rules import AllOf, AnyOf, Condition
+from calrecords.selection.spelling import near_names
 from calrecords.selection.terms import (
     NUMBER_OPERATORS,
     TEXT_OPERATORS,
@@ -40,8 +41,6 @@ def read_word(words: type[_Word], value: Any, place: Place) -> _Word:
     """
     known = [word.value for word in words]
     if value not in known:
-        from calrecords.selection.rules import near_names
-
         hint = near_names(str(value), known)
         msg = f"{value!r} is none of {', '.join(known)}{hint}"
         raise place.error(msg)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from calrecords.errors import NoCalibrationError, RuleError
 from calrecords.selection import Requirement, Selection, Target
-from calrecords.selection.checking import days_text
+from calrecords.selection.windows import days_text
 from calrecords.workflows.choosing import past
 from calrecords.workflows.explaining import Explaining
 from calrecords.workflows.tables import Column, make_table

@@ -24,7 +24,7 @@ from calrecords.selection import (
     make_selection,
     rank,
 )
-from calrecords.selection.rules import Count
+from calrecords.selection.windows import Count
 from calrecords.workflows.known_frames import KnowsFrames, moment
 from calrecords.workflows.settings import Settings
 from calrecords.workflows.targets import target_of

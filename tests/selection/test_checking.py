@@ -1,7 +1,8 @@
 import pytest
 
 from calrecords.selection import load_rules, shipped_rules
-from calrecords.selection.checking import Cost, Finding, costs, find_mistakes
+from calrecords.selection.checking import find_mistakes
+from calrecords.selection.findings import Finding
 from calrecords.selection.rule_reading import read_rule_set
 
 
@@ -179,13 +180,3 @@ def test_what_is_sound_is_left_alone(tables):
 @pytest.mark.parametrize("name", shipped_rules())
 def test_the_rules_that_ship_are_sound(name):
     assert find_mistakes(load_rules(name)) == []
-
-
-def test_each_rule_says_what_it_costs():
-    assert {one.is_two_probes for one in costs(load_rules("lco"))} == {True}
-    tables = [rule(), rule("two", equal=["word"], prefer=["wave"], order=[{"lowest": "wave"}])]
-    document = {"name": "m", "attributes": {"wave": "um", "word": "text"}, "rule": tables}
-    assert costs(read_rule_set(document, "m.toml")) == [
-        Cost("one", True, ""),
-        Cost("two", False, "prefers some before time counts; orders by lowest wave"),
-    ]
