@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
-from calrecords.selection.branches import Branch, Conditional
-from calrecords.selection.expressions import Expression, LookupTable
-from calrecords.selection.ordering import CLOSEST_IN_TIME, OrderKind, OrderPart, Weight
-from calrecords.selection.rule_fields import (
-    FieldNames,
-    Place,
-    quantity,
-    read_field_names,
-    read_moment,
+from calrecords.selection.branch_reading import (
+    IN_BRANCHES,
+    named_conditionals,
+    read_conditionals,
 )
+from calrecords.selection.expressions import Expression, LookupTable
+from calrecords.selection.order_reading import read_order
+from calrecords.selection.ordering import CLOSEST_IN_TIME
+from calrecords.selection.rule_fields import FieldNames, Place, read_field_names, read_moment
 from calrecords.selection.rule_sets import RuleSet
 from calrecords.selection.rules import ACCEPTED, Rule
-from calrecords.selection.spelling import near_names
-from calrecords.selection.term_reading import TermReader, read_word
+from calrecords.selection.table_reading import read_tables
+from calrecords.selection.term_reading import TermReader, attempt, read_word
 from calrecords.selection.terms import Ends, Nulls, OfTarget
-from calrecords.selection.units import read_duration
-from calrecords.selection.windows import Count, Direction, Window
+from calrecords.selection.window_reading import (
+    read_count,
+    read_direction,
+    read_length,
+    read_window,
+)
+from calrecords.selection.windows import ENDLESS, Direction
 from calrecords.vocabulary import Verdict
 
 _JOINED = ("equal", "terms", "uses", "prefer")
-_IN_BRANCHES = ("equal", "where", "terms", "prefer", "direction", "window", "count", "order")
 _SHARED = (
-    *_IN_BRANCHES,
+    *IN_BRANCHES,
     *("verdicts", "valid", "created_before", "exclusive", "nulls", "ends", "uses", "values"),
     *("required_when", "permitted_when", "stale_after"),
 )
@@ -55,8 +57,8 @@ def read_rule_set(document: Mapping[str, Any], file: str) -> RuleSet:
     place = Place(file)
     place.table(document, _OF_FILE, ["name", "rule"])
     names = read_field_names(document, place)
-    tables = dict(_tables(document, place))
-    named = dict(_named_conditionals(document, place))
+    tables = dict(read_tables(document, place))
+    named = dict(named_conditionals(document, place))
     defaults = place.at("[defaults]").table(document.get("defaults", {}), _SHARED)
     version = str(place.at("version").demand(document.get("version", "1"), (str, int), "a text"))
     rules: list[Rule] = []
@@ -100,50 +102,6 @@ def _with_defaults(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dic
     return merged
 
 
-def _tables(document: Mapping[str, Any], place: Place) -> Iterator[tuple[str, LookupTable]]:
-    at_all = place.at("[tables]")
-    for name, given in at_all.demand(document.get("tables", {}), dict, "tables").items():
-        at = at_all.at(name)
-        at.table(given, ["values", "match", "default"], ["values"])
-        values = at.at("values").demand(given["values"], dict, "a table of numbers")
-        match = given.get("match", "exact")
-        if match not in {"exact", "starts_with"}:
-            msg = f"match is 'exact' or 'starts_with', not {match!r}"
-            raise at.error(msg)
-        default = given.get("default")
-        yield (
-            name,
-            LookupTable(
-                name,
-                tuple((word, _number(at.at(word), value)) for word, value in values.items()),
-                match == "starts_with",
-                None if default is None else _number(at.at("default"), default),
-            ),
-        )
-
-
-def _number(place: Place, value: Any) -> float:
-    try:
-        return quantity(value, "")
-    except ValueError as error:
-        raise place.error(error) from None
-
-
-def _named_conditionals(
-    document: Mapping[str, Any], place: Place
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    seen = set()
-    for given in place.demand(document.get("conditional", []), list, "[[conditional]] tables"):
-        at = place.at("conditional")
-        at.table(given, ["name", "branch"], ["name", "branch"])
-        name = at.demand(given["name"], str, "a name")
-        if name in seen:
-            msg = f"there is another conditional {name!r}; give each its own name"
-            raise at.error(msg)
-        seen.add(name)
-        yield name, given
-
-
 class _RuleReader:
     """Reads one rule."""
 
@@ -164,7 +122,7 @@ class _RuleReader:
     def read(self, table: Mapping[str, Any]) -> Rule:
         """Return the rule of a table."""
         reader = self._reader(table)
-        direction = self._direction(table, self._place) or Direction.EITHER
+        direction = read_direction(table, self._place) or Direction.EITHER
         rule = Rule(
             name=self._text(table, "name"),
             caltype=self._text(table, "caltype"),
@@ -177,17 +135,17 @@ class _RuleReader:
             required_when=self._optional_condition(reader, table, "required_when"),
             permitted_when=self._optional_condition(reader, table, "permitted_when"),
             terms=reader.terms(table, self._place),
-            conditionals=tuple(self._conditionals(reader, table)),
+            conditionals=tuple(read_conditionals(reader, table, self._named, self._place)),
             prefer=reader.preferences(table, self._place),
-            order=self._order(reader, table, self._place) or (CLOSEST_IN_TIME,),
+            order=read_order(reader, table, self._place) or (CLOSEST_IN_TIME,),
             direction=direction,
-            window=self._window(table, self._place, reader.ends) or Window(),
+            window=read_window(table, self._place, reader.ends) or ENDLESS,
             verdicts=self._verdicts(table),
             must_be_valid=self._given(table, "valid", bool, "true or false", True),
             created_before=self._created_before(table),
-            count=self._count(table, self._place),
+            count=read_count(table, self._place),
             exclusive=self._given(table, "exclusive", bool, "true or false", False),
-            stale_after=self._duration(table, "stale_after", self._place),
+            stale_after=read_length(table, "stale_after", self._place),
             nulls=reader.nulls,
             labels=self._names.labels,
         )
@@ -238,97 +196,6 @@ class _RuleReader:
     def _optional_condition(self, reader: TermReader, table: Mapping[str, Any], key: str) -> Any:
         return None if key not in table else reader.condition(table[key], self._place.at(key))
 
-    def _conditionals(self, reader: TermReader, table: Mapping[str, Any]) -> Iterator[Conditional]:
-        at = self._place.at("uses")
-        for name in at.demand(table.get("uses", []), list, "a list of conditionals' names"):
-            if name not in self._named:
-                hint = near_names(str(name), self._named)
-                msg = f"there is no conditional {name!r}{hint}; known: {', '.join(self._named)}"
-                raise at.error(msg)
-            yield self._conditional(reader, self._named[name], name)
-        given = table.get("conditional", [])
-        at = self._place.at("conditional")
-        for number, one in enumerate(at.demand(given, list, "[[rule.conditional]] tables"), 1):
-            at.table(one, ["name", "branch"], ["branch"])
-            yield self._conditional(reader, one, str(one.get("name", f"conditional {number}")))
-
-    def _conditional(self, reader: TermReader, given: Mapping[str, Any], name: str) -> Conditional:
-        place = self._place.at(name)
-        branches = place.demand(given["branch"], list, "[[...branch]] tables")
-        if not branches:
-            msg = "it has no branch"
-            raise place.error(msg)
-        return Conditional(
-            name,
-            tuple(
-                self._branch(reader, one, place.at(f"branch {number}"))
-                for number, one in enumerate(branches, 1)
-            ),
-        )
-
-    def _branch(self, reader: TermReader, given: Any, place: Place) -> Branch:
-        place.table(given, ["when", "no_result", *_IN_BRANCHES])
-        no_result = place.at("no_result").demand(given.get("no_result", False), bool, "true")
-        return Branch(
-            when=reader.condition(given.get("when", []), place.at("when")),
-            terms=reader.terms(given, place),
-            prefer=reader.preferences(given, place),
-            direction=self._direction(given, place),
-            window=self._window(given, place, reader.ends),
-            count=self._count(given, place),
-            order=self._order(reader, given, place),
-            no_result=no_result,
-        )
-
-    def _direction(self, table: Mapping[str, Any], place: Place) -> Direction | None:
-        given = table.get("direction")
-        return None if given is None else read_word(Direction, given, place.at("direction"))
-
-    def _window(self, table: Mapping[str, Any], place: Place, ends: Ends | None) -> Window | None:
-        given = table.get("window")
-        if given is None:
-            return None
-        at = place.at("window")
-        if isinstance(given, dict):
-            at.table(given, ["within", "before", "after", "ends"])
-            if "ends" in given:
-                ends = read_word(Ends, given["ends"], at.at("ends"))
-        else:
-            given = {"within": given}
-        if given.keys() <= {"ends"}:
-            msg = "say how far: '90 d', or { before = '90 d', after = '1 d' }"
-            raise at.error(msg)
-        if ends is None:
-            msg = "say whether its ends belong to the window: ends = 'open' or 'closed'"
-            raise at.error(msg)
-        both = self._duration(given, "within", at)
-        before = self._duration(given, "before", at)
-        after = self._duration(given, "after", at)
-        return Window(both if before is None else before, both if after is None else after, ends)
-
-    def _duration(self, table: Mapping[str, Any], key: str, place: Place) -> timedelta | None:
-        if key not in table:
-            return None
-        found: timedelta = _read(place.at(key), read_duration, table[key])
-        return found
-
-    def _count(self, table: Mapping[str, Any], place: Place) -> Count | None:
-        given = table.get("count")
-        if given is None:
-            return None
-        at = place.at("count")
-        if isinstance(given, int) and not isinstance(given, bool):
-            given = {"max": given}
-        at.table(given, ["min", "max"])
-        numbers = [
-            at.at(key).demand(given.get(key, default), int, "a whole number")
-            for key, default in (("min", 1), ("max", max(1, given.get("min", 1))))
-        ]
-        if not 1 <= numbers[0] <= numbers[1]:
-            msg = f"write numbers of which 1 <= min <= max, not {numbers[0]} and {numbers[1]}"
-            raise at.error(msg)
-        return Count(*numbers)
-
     def _verdicts(self, table: Mapping[str, Any]) -> frozenset[Verdict]:
         if "verdicts" not in table:
             return ACCEPTED
@@ -345,59 +212,8 @@ class _RuleReader:
             return None
         at = self._place.at("created_before")
         name = at.demand(given, str, "the target's field that holds the time, 'block_start'")
-        resolved: str = _read(at, self._names.resolve, name)
+        resolved: str = attempt(at, self._names.resolve, name)
         return resolved
-
-    def _order(
-        self, reader: TermReader, table: Mapping[str, Any], place: Place
-    ) -> tuple[OrderPart, ...] | None:
-        given = table.get("order")
-        if given is None:
-            return None
-        at = place.at("order")
-        parts = given if isinstance(given, list) else [given]
-        if not parts:
-            msg = "the list is empty; leave it out to mean closest_in_time"
-            raise at.error(msg)
-        return tuple(self._order_part(reader, part, at) for part in parts)
-
-    def _order_part(self, reader: TermReader, given: Any, place: Place) -> OrderPart:
-        if isinstance(given, str):
-            given = {given: "0 s"} if given == OrderKind.TIME else {given: None}
-        kinds = [kind.value for kind in OrderKind]
-        place.table(given, kinds)
-        if len(given) != 1:
-            msg = f"one part of an order compares in one way of {', '.join(kinds)}"
-            raise place.error(msg)
-        [(word, value)] = given.items()
-        at = place.at(word)
-        if word == OrderKind.TIME:
-            return OrderPart(OrderKind.TIME, resolution=_read(at, read_duration, value))
-        if word == OrderKind.WEIGHTED:
-            items = at.demand(value, list, "a list of { field = ..., scale = ... }")
-            if not items:
-                msg = "the list is empty"
-                raise at.error(msg)
-            return OrderPart(
-                OrderKind.WEIGHTED, weights=tuple(self._weight(reader, one, at) for one in items)
-            )
-        name = at.demand(value, str, "the name of a field")
-        return OrderPart(OrderKind(word), _read(at, self._names.resolve, name))
-
-    def _weight(self, reader: TermReader, given: Any, place: Place) -> Weight:
-        place.table(given, ["field", "scale"], ["field", "scale"])
-        label = place.demand(given["field"], str, "the name of a field")
-        at = place.at(label)
-        name = _read(at, self._names.resolve, label)
-        scale = given["scale"]
-        if isinstance(scale, dict):
-            at.table(scale, ["expr"], ["expr"])
-            return Weight(name, reader.expression(at.demand(scale["expr"], str, "a text"), at))
-        width = _read(at, self._names.tolerance, name, scale)
-        if not width:
-            msg = "the scale is 0, by which nothing can be divided"
-            raise at.error(msg)
-        return Weight(name, width)
 
     def _effective(self, rule: Rule, table: Mapping[str, Any]) -> Rule:
         if "effective" not in table:
@@ -405,7 +221,7 @@ class _RuleReader:
         at = self._place.at("effective")
         given = at.table(table["effective"], ["from", "until"])
         start, end = (
-            None if key not in given else _read(at.at(key), read_moment, given[key])
+            None if key not in given else attempt(at.at(key), read_moment, given[key])
             for key in ("from", "until")
         )
         if start is not None and end is not None and start >= end:
@@ -422,10 +238,3 @@ class _RuleReader:
                     msg = "it must be equal to two things at once; remove one"
                     raise self._place.at(term.name).error(msg)
                 seen.add(key)
-
-
-def _read(place: Place, function: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except (ValueError, TypeError) as error:
-        raise place.error(error) from None

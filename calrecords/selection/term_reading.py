@@ -47,6 +47,20 @@ def read_word(words: type[_Word], value: Any, place: Place) -> _Word:
     return words(value)
 
 
+def attempt(place: Place, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a function gives.
+
+    Raises
+    ------
+    RuleError
+        If it refuses, at this place.
+    """
+    try:
+        return function(*arguments)
+    except (ValueError, TypeError) as error:
+        raise place.error(error) from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermReader:
     """Reads the terms of one rule.
@@ -134,7 +148,7 @@ class TermReader:
         place.table(table, ["field", *_OPERATORS, *_OPTIONS], ["field"])
         label = place.demand(table["field"], str, "the name of a field")
         at = place.at(label)
-        name = _tried(at, self.names.resolve, label)
+        name = attempt(at, self.names.resolve, label)
         given = [word for word in _OPERATORS if word in table]
         if len(given) != 1:
             said = "none" if not given else " and ".join(given)
@@ -178,17 +192,17 @@ class TermReader:
             if not parts:
                 msg = "the list is empty, so nothing can satisfy it"
                 raise at.error(msg)
-            return tuple(_tried(at, self.names.constant, name, part) for part in parts)
+            return tuple(attempt(at, self.names.constant, name, part) for part in parts)
         if isinstance(given, list):
             msg = "write one value, or use one_of for several"
             raise at.error(msg)
         if operator is Operator.WITHIN:
-            return _tried(at, self.names.tolerance, name, given)
+            return attempt(at, self.names.tolerance, name, given)
         if operator is Operator.WITHIN_PERCENT:
-            return _tried(at, _percent, given)
+            return attempt(at, _percent, given)
         if operator in TEXT_OPERATORS | {Operator.HAS}:
             return at.demand(given, str, "a text")
-        return _tried(at, self.names.constant, name, given)
+        return attempt(at, self.names.constant, name, given)
 
     def computed(self, given: Mapping[str, Any], place: Place) -> OfTarget | Expression:
         """Return a value that comes from the target: ``{ target = ... }`` or ``{ expr = ... }``."""
@@ -198,7 +212,7 @@ class TermReader:
             raise place.error(msg)
         if "target" in given:
             name = place.demand(given["target"], str, "the name of a field")
-            return OfTarget(_tried(place, self.names.resolve, name))
+            return OfTarget(attempt(place, self.names.resolve, name))
         text = place.demand(given["expr"], str, "an expression in quotes")
         return self.expression(text, place)
 
@@ -210,7 +224,7 @@ class TermReader:
                 one, resolve=self.names.resolve, tables=self.tables, values=self.values
             )
 
-        read: Expression = _tried(place, parsed, text)
+        read: Expression = attempt(place, parsed, text)
         return read
 
     def _around(
@@ -234,7 +248,7 @@ class TermReader:
             return OfTarget(name)
         if isinstance(given, dict):
             return self.computed(given, place.at("around"))
-        return _tried(place.at("around"), self.names.constant, name, given)
+        return attempt(place.at("around"), self.names.constant, name, given)
 
     def _nulls(
         self, operator: Operator, value: Any, table: Mapping[str, Any], place: Place
@@ -286,11 +300,3 @@ def _percent(value: Any) -> float:
         msg = f"a tolerance is 0 or more, not {value!r}"
         raise ValueError(msg)
     return number
-
-
-def _tried(place: Place, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a function gives; what it refuses is an error at this place."""
-    try:
-        return function(*arguments)
-    except (ValueError, TypeError) as error:
-        raise place.error(error) from None
