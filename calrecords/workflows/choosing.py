@@ -16,6 +16,7 @@ from calrecords.records import Choices
 from calrecords.selection import (
     Direction,
     Question,
+    Rule,
     RuleSet,
     Selection,
     Target,
@@ -132,6 +133,9 @@ class Choosing(KnowsFrames):
     ) -> tuple[Selection | None, Selection | None]:
         """Return the nearest calibration before a target, and the nearest after it.
 
+        Both sides are asked, whichever way the rule, or its branch for this target, looks;
+        what else they say, counts.
+
         Parameters
         ----------
         target, caltype, as_of
@@ -151,9 +155,7 @@ class Choosing(KnowsFrames):
         rule = self._indexed_rules.rule_for(caltype, described)
         now = then or datetime.now(UTC)
         before, after = (
-            self._nearest(
-                ask(replace(rule, direction=side, count=Count()), described, as_of=then), now
-            )
+            self._nearest(ask(_on_side(rule, side), described, as_of=then), now)
             for side in (Direction.BEFORE_OR_EQUAL, Direction.AFTER)
         )
         return before, after
@@ -238,6 +240,18 @@ def _positive(max_results: int | None) -> int | None:
         msg = f"max_results={max_results!r}: write a whole number above 0"
         raise ConfigurationError(msg)
     return number
+
+
+def _on_side(rule: Rule, side: Direction) -> Rule:
+    """Return a rule that looks to one side alone, and is content with one calibration."""
+    conditionals = tuple(
+        replace(
+            one,
+            branches=tuple(replace(branch, direction=None, count=None) for branch in one.branches),
+        )
+        for one in rule.conditionals
+    )
+    return replace(rule, direction=side, count=Count(), conditionals=conditionals)
 
 
 def _none(question: Question, now: datetime) -> NoCalibrationError:

@@ -217,6 +217,41 @@ def test_a_bracket_is_the_nearest_on_each_side(cal):
     assert (before.frame.basename, after) == ("b8", None)
 
 
+BRANCHED = """
+name = "branched"
+[[rule]]
+name = "bias"
+caltype = "BIAS"
+equal = ["site", "camera"]
+direction = "before"
+count = { min = 2, max = 4 }
+[[rule.conditional]]
+[[rule.conditional.branch]]
+when = [{ field = "binning", equal = "1x1" }]
+direction = "after"
+count = { min = 3, max = 4 }
+window = { within = "5 h", ends = "closed" }
+"""
+
+
+def test_a_bracket_asks_both_sides_whichever_way_a_branch_looks(tmp_path):
+    (tmp_path / "branched.toml").write_text(BRANCHED)
+    places = {"db": tmp_path / "r.sqlite", "store": tmp_path, "cache": tmp_path}
+    with calrecords.connect(**places, rules=tmp_path / "branched.toml") as cal:
+        for hours in (-9, -2, 3):
+            add(cal, filename=f"b{hours}.fits", dateobs=NIGHT + timedelta(hours=hours))
+        assert answered(cal, TARGET, "BIAS") == []
+        found = cal.bracket(TARGET, "BIAS")
+        assert [one.frame.basename for one in found] == ["b-2", "b3"]
+        assert [cal.explain(one).passed for one in found] == [1, 1]
+        later = {**TARGET, "dateobs": NIGHT + timedelta(hours=4)}
+        before, after = cal.bracket(later, "BIAS")
+        assert (before.frame.basename, after) == ("b3", None)
+        far = {**TARGET, "dateobs": NIGHT + timedelta(hours=9)}
+        assert cal.bracket(far, "BIAS") == (None, None)
+        assert cal.bracket({**far, "binning": "2x2"}, "BIAS")[0].frame.basename == "b3"
+
+
 def test_a_target_may_be_described_in_many_ways(cal, tmp_path):
     path = write_synthetic_frame(tmp_path, is_master=False)
     facts = cal.open_file(path).facts
