@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from calrecords.frames import CalibrationFrame, FrameVersion
 from calrecords.selection.rules import Rule
+from calrecords.selection.tabulating import age_text, html_lines, html_table, time_text
 from calrecords.selection.targets import Target
 
+_SHOWN = ("filename", "frame_id", "age", "verdict")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Selection:
     """A calibration that was chosen for a target.
+
+    It shows itself as one line, and in a notebook as a table with its alternatives.
 
     Attributes
     ----------
@@ -43,8 +48,8 @@ class Selection:
     age: timedelta | None
     rule: Rule
     caltype: str
-    target: Target = field(repr=False)
-    alternatives: tuple[Selection, ...] = field(default=(), repr=False)
+    target: Target
+    alternatives: tuple[Selection, ...] = ()
     as_of: datetime | None = None
     override: str | None = None
     created_before: datetime | None = None
@@ -54,6 +59,29 @@ class Selection:
     def version(self) -> FrameVersion:
         """Which stored file of the frame was chosen."""
         return self.frame.version
+
+    def __repr__(self) -> str:
+        return f"<Selection {self._said}>"
+
+    def _repr_html_(self) -> str:
+        frames = [
+            (one.frame.filename, one.frame.frame_id, one.age, one.frame.verdict.value)
+            for one in (self, *self.alternatives)
+        ]
+        return html_lines([self._said]) + html_table(_SHOWN, frames)
+
+    @property
+    def _said(self) -> str:
+        name = self.target.basename or f"a target of {time_text(self.target.dateobs)}"
+        others = len(self.alternatives)
+        said = [
+            f"{self.caltype} for {name}: {self.frame.filename}",
+            "no dateobs" if self.age is None else age_text(self.age),
+            f"rule {self.rule.name} (version {self.rule.version})",
+            *(() if self.override is None else ("forced by an override",)),
+            f"{others} alternative{'' if others == 1 else 's'}",
+        ]
+        return ", ".join(said)
 
 
 def make_selection(

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from calrecords.errors import NoCalibrationError, RuleError
 from calrecords.selection import Requirement, Selection, Target
-from calrecords.selection.windows import days_text
-from calrecords.workflows.choosing import past
-from calrecords.workflows.explaining import Explaining
-from calrecords.workflows.tables import Column, make_table
-from calrecords.workflows.tabulating import (
+from calrecords.selection.tabulating import (
     age_text,
     html_lines,
     html_table,
     text_table,
     time_text,
 )
+from calrecords.selection.windows import days_text
+from calrecords.workflows.choosing import past
+from calrecords.workflows.explaining import Explaining
+from calrecords.workflows.tables import Column, make_table
 
 if TYPE_CHECKING:
     from astropy.table import Table

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from calrecords.selection.reasons import Elimination, NearMiss
+from calrecords.selection.tabulating import html_lines, html_table, text_table, time_text
 from calrecords.selection.targets import Target
 from calrecords.workflows.tables import Column, make_table
-from calrecords.workflows.tabulating import html_lines, html_table, text_table, time_text
 
 if TYPE_CHECKING:
     from astropy.table import Table

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calrecords.selection import ask, choose_among, make_selection, rank
+from calrecords.selection import ask, choose_among, rank
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -154,13 +154,3 @@ def test_no_more_is_read_than_it_takes(keys, expected, rule, target, make_frame)
     candidates, read = reading(frames)
     assert rank(question, candidates)
     assert len(read) == expected
-
-
-def test_a_selection_has_signed_ages_and_alternatives(rule, target, make_frame):
-    made, asked = rule(), target()
-    frames = [make_frame("before", -1), make_frame("after", 2)]
-    selection = make_selection(frames, made, asked)
-    assert (selection.frame, selection.version) == (frames[0], frames[0].version)
-    assert (selection.age, selection.caltype) == (timedelta(hours=-1), "BIAS")
-    [other] = selection.alternatives
-    assert (other.frame, other.age, other.alternatives) == (frames[1], timedelta(hours=2), ())

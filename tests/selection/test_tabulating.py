@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calrecords.workflows.tabulating import (
+from calrecords.selection.tabulating import (
     age_text,
     cell_text,
     html_lines,
