@@ -8,7 +8,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.judging import author, md5
-from calrecords.cli.options import as_json, connected, connection_options
+from calrecords.cli.options import as_json, connected, connection_options, rules_option
 from calrecords.cli.output import print_json, show_table
 from calrecords.cli.querying import named
 
@@ -29,6 +29,7 @@ def override() -> None:
 @click.option("--until", "applies_until", help="First dateobs that is too late; by default open.")
 @author
 @md5
+@rules_option
 @as_json
 @connection_options
 def set_override(
@@ -45,7 +46,10 @@ def set_override(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Take FRAME, a frame ID or a basename, wherever CALTYPE is asked for."""
+    """Take FRAME, a frame ID or a basename, wherever CALTYPE is asked for.
+
+    CALTYPE is one that the rules in use know; for one of other rules, name them by --rules.
+    """
     with connected(options) as cal:
         made = cal.set_override(
             caltype,

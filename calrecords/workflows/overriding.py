@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from calrecords.errors import ConfigurationError
 from calrecords.records import Overrides, RecordedOverride, Subject
 from calrecords.workflows.authors import author_of
+from calrecords.workflows.caltypes import known_caltype
 from calrecords.workflows.known_frames import (
     KnowsFrames,
     basename_of,
@@ -65,7 +65,9 @@ class Overriding(KnowsFrames):
         Parameters
         ----------
         caltype : str
-            The type that it is forced for, for example ``"BIAS"``.
+            The type that it is forced for, for example ``"BIAS"``; one that the rules in use
+            know, in any case of letters. One of other rules needs these named: `connect`
+            takes ``rules=``.
         frame : CalibrationFrame, Selection, IngestResult, int or str
             The version that is to be taken; later versions of its frame are not.
         reason : str
@@ -87,10 +89,10 @@ class Overriding(KnowsFrames):
             If it is neither for one target nor for one camera, or the range is empty.
         RecordNotFoundError
             If there is no such frame or camera.
+        RuleError
+            If the rules in use do not know the type, or cannot be read.
         """
-        if not isinstance(caltype, str):
-            msg = f"caltype={caltype!r}: write text, for example 'BIAS'"
-            raise ConfigurationError(msg)
+        wanted = known_caltype(self.rules, caltype)
         subject = Subject(
             target=None if target is None else basename_of(target),
             site=site,
@@ -100,7 +102,7 @@ class Overriding(KnowsFrames):
         )
         why, who = needed_reason(reason), author_of(author)
         overrides = Overrides(self._database)
-        return overrides.set(caltype, self._frame(frame), subject, reason=why, author=who)
+        return overrides.set(wanted, self._frame(frame), subject, reason=why, author=who)
 
     def withdraw_override(
         self, override: RecordedOverride | int, *, reason: str = "", author: str | None = None

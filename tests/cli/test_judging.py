@@ -139,6 +139,16 @@ def test_what_was_made_with_a_frame_is_shown(run, mask, tmp_path):
             exit_codes.NOT_FOUND,
             "known there: fa01",
         ),
+        (
+            ("override", "set", "BMP", "mask", "--target", "s", "--reason", "x"),
+            exit_codes.FAILED,
+            "did you mean 'BPM'?; known: BIAS",
+        ),
+        (
+            ("override", "set", "BPM", "mask", "--target", "s", "--reason", "x", "--rules", "gem"),
+            exit_codes.FAILED,
+            "did you mean 'gemini'",
+        ),
         (("override", "withdraw", "7"), exit_codes.NOT_FOUND, "override 7"),
         (("override", "withdraw", "0"), exit_codes.USAGE, "0"),
         (("history", "nosuch"), exit_codes.NOT_FOUND, "nosuch"),

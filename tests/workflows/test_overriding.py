@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 import calrecords
-from calrecords.errors import ConfigurationError, InvalidRecordError, RecordNotFoundError
+from calrecords.errors import (
+    ConfigurationError,
+    InvalidRecordError,
+    RecordNotFoundError,
+    RuleError,
+)
 
 NIGHT = datetime(2026, 3, 10, 4, tzinfo=UTC)
 TARGET = {"basename": "science", "site": "lsc", "camera": "fa01", "dateobs": NIGHT}
@@ -52,7 +57,7 @@ def test_what_is_forced_is_chosen_until_it_is_withdrawn(cal):
     assert cal.overrides().colnames[:4] == ["id", "caltype", "filename", "target"]
     every = cal.overrides(withdrawn=True)
     assert list(every["id", "caltype", "filename", "withdrawn_reason"].as_array().tolist()) == [
-        (1, "bias", "far.fits.fz", "it is fine"),
+        (1, "BIAS", "far.fits.fz", "it is fine"),
         (2, "BIAS", "near.fits.fz", ""),
     ]
 
@@ -60,6 +65,20 @@ def test_what_is_forced_is_chosen_until_it_is_withdrawn(cal):
 def test_the_target_is_whatever_has_a_basename(cal):
     for target in ("science", "science.fits", TARGET, cal.best(TARGET, "BIAS").target):
         assert cal.set_override("BIAS", "far", reason="x", target=target).id == 1
+
+
+def test_a_type_is_forced_as_the_rules_in_use_spell_it(cal, tmp_path):
+    far = cal.get(basename="far")
+    assert cal.set_override(" bias ", far, reason="x", target="s").caltype == "BIAS"
+    with pytest.raises(RuleError, match=r"no calibration type 'BAIS'.*did you mean 'BIAS'") as no:
+        cal.set_override("BAIS", far, reason="x", target="s")
+    assert "known: BIAS, DARK, SKYFLAT" in str(no.value)
+    with pytest.raises(RuleError, match="if it is of other rules, name those: rules="):
+        cal.set_override("specphot", far, reason="x", target="s")
+    places = {"db": tmp_path / "records.sqlite", "store": tmp_path / "store"}
+    with calrecords.connect(**places, rules="gemini") as others:
+        assert others.set_override("SpecPhot", far, reason="x", target="s").caltype == "specphot"
+    assert list(cal.overrides()["caltype"]) == ["BIAS", "specphot"]
 
 
 @pytest.mark.parametrize(
