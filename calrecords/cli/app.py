@@ -33,6 +33,7 @@ _VERBS = {
     "correct": ("judging", "Mend wrong facts of a frame."),
     "override": ("overriding", "Force a calibration, for a target or a camera."),
     "history": ("tracing", "Show all that happened to the records of a frame."),
+    "record-use": ("tracing", "Record what a target was reduced with."),
     "uses": ("tracing", "Show what was made directly with a frame."),
     "affected": ("tracing", "Show all that was made with a frame, down to the targets."),
     "cache": ("caching", "Look after the local copies of downloaded frames."),
@@ -53,7 +54,7 @@ class _Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         module, _ = _VERBS[cmd_name]
-        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"calrecords.cli.{module}"), name)
         return command
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calrecords.errors import ConfigurationError
+from calrecords.datafiles import DataFile
+from calrecords.errors import ConfigurationError, DataFileError, InvalidTargetError
 from calrecords.frames import CalibrationFrame
 from calrecords.records import Asked, RecordedInput, RecordedUse, Uses
-from calrecords.selection.selections import Selection
-from calrecords.selection.targets import Target, make_target
-from calrecords.workflows.known_frames import KnowsFrames, basename_of, moment
+from calrecords.selection import Selection, Target
+from calrecords.workflows.caltypes import spelled_caltype
+from calrecords.workflows.choosing import Choosing
+from calrecords.workflows.known_frames import basename_of, moment
+from calrecords.workflows.parts import expanded
 from calrecords.workflows.tables import Column, make_table, plain_value
+from calrecords.workflows.targets import is_path
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
     from calrecords.workflows.facade import FrameLike
 
+_log = logging.getLogger(__name__)
 _USES: tuple[Column, ...] = (
     ("target", str, None),
     ("kind", str, None),
@@ -41,7 +48,7 @@ _AFFECTED: tuple[Column, ...] = (
 )
 
 
-class Tracing(KnowsFrames):
+class Tracing(Choosing):
     """The verbs that record and follow which frame was made with which."""
 
     def record_use(
@@ -57,13 +64,15 @@ class Tracing(KnowsFrames):
 
         Parameters
         ----------
-        target : str, Path, mapping, or anything with a basename
-            The target. With a mapping in our words, or a frame, its facts are kept, so that
-            the choice can be made again; a `Selection` has them already.
+        target : str, Path, mapping, DataFile, or anything with a basename
+            The target. Of a mapping as `best` takes it, a frame, or a file that is there, the
+            facts are kept, so that the choice can be made again, as `impact` does; a
+            `Selection` has them already. Where a file cannot be read the log says so.
         frame : Selection, CalibrationFrame, IngestResult, int or str
             What it was reduced with. A selection also says by which rule, and as of when.
         caltype : str, optional
-            What it was to the target; by default as the selection, else the frame, says.
+            What it was to the target, as the rules in use spell it; by default as the
+            selection, else the frame, says. Rules need not know it.
         created_before : Time, datetime or str, optional
             What was asked when it was chosen, UTC; by default as the selection says.
         include_bad : bool, optional
@@ -85,18 +94,36 @@ class Tracing(KnowsFrames):
         """
         recorded = self._frame(frame)
         chosen = frame if isinstance(frame, Selection) else None
-        asked = Asked(target=_facts_of(target))
-        if chosen is not None:
+        if chosen is None:
+            asked = Asked(target=self._facts_of(target))
+        else:
             asked = _asked(chosen, self.rules.name)
         if created_before is not None:
             asked = replace(asked, created_before=moment("created_before", created_before))
         if include_bad is not None:
             asked = replace(asked, include_bad=include_bad)
         what = caltype or (recorded.obstype if chosen is None else chosen.caltype)
-        if not isinstance(what, str):
-            msg = f"caltype={caltype!r}: write text, for example 'BIAS'"
-            raise ConfigurationError(msg)
-        return Uses(self._database).record(basename_of(target), recorded, what.strip(), asked)
+        spelled = spelled_caltype(self.rules, what)
+        return Uses(self._database).record(basename_of(target), recorded, spelled, asked)
+
+    def _facts_of(self, target: Any) -> dict[str, Any] | None:
+        """Return what is known of a target that somebody names, if it is more than a name."""
+        if isinstance(target, str | Path):
+            return self._facts_of_file(target)
+        has_time = isinstance(target, Target | DataFile)
+        if isinstance(target, CalibrationFrame):
+            has_time = target.dateobs is not None
+        elif isinstance(target, Mapping):
+            has_time = self.rules.in_our_words(target).get("dateobs") is not None
+        return _plain(self._target(target).values) if has_time else None
+
+    def _facts_of_file(self, path: str | Path) -> dict[str, Any] | None:
+        try:
+            if is_path(path) and expanded(path).is_file():
+                return _plain(self._target(path).values)
+        except (DataFileError, InvalidTargetError, OSError) as error:
+            _log.warning("its use is recorded without the facts of %s: %s", path, error)
+        return None
 
     def uses(self, frame: FrameLike | None = None, *, target: Any = None) -> Table:
         """Return what was made directly with a version; or what a target was made with.
@@ -207,16 +234,6 @@ def _asked(chosen: Selection, rule_set: str) -> Asked:
         override=chosen.override,
         target=_plain(chosen.target.values),
     )
-
-
-def _facts_of(target: Any) -> dict[str, Any] | None:
-    """Return what is known of a target that somebody names, as far as it is anything but a name."""
-    if isinstance(target, Target):
-        return _plain(target.values)
-    if isinstance(target, Mapping | CalibrationFrame):
-        has_time = target.get("dateobs") if isinstance(target, Mapping) else target.dateobs
-        return None if has_time is None else _plain(make_target(target).values)
-    return None
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import calrecords
 from calrecords.cli import exit_codes
 from calrecords.cli.app import main
 from calrecords.datafiles.synthetic import write_synthetic_frame
+from calrecords.records import Uses
 
 
 @dataclass
@@ -86,6 +87,29 @@ def test_a_calibration_is_forced_and_let_go(run, mask):
     assert "lsc   fa01" in run("override", "list").out
 
 
+def test_a_use_is_recorded_with_the_facts_of_a_file(run, mask, tmp_path):
+    science = write_synthetic_frame(tmp_path, obstype="EXPOSE", basename="science")
+    words = ("record-use", str(science), mask, "--caltype", "bpm")
+    done = run(*words, "--created-before", "2026-01-01", "--include-bad")
+    assert (done.code, done.out, done.err) == (
+        exit_codes.OK,
+        "science: its BPM was mask.fits\n",
+        "",
+    )
+    with calrecords.connect(db=tmp_path / "records.sqlite") as cal:
+        [use] = Uses(cal._database).of_target("science")
+        assert use.asked.target["site"] == cal.open_file(science).facts.site
+        assert (use.asked.created_before.year, use.asked.include_bad) == (2026, True)
+        assert cal.best(use.asked.target, "BPM").frame.basename == mask
+    said = run("record-use", "other", mask, "--json").json
+    assert (said.pop("md5"), said) == (
+        use.md5,
+        {"target": "other", "caltype": "BPM", "filename": "mask.fits", "is_new": True},
+    )
+    again = run("record-use", "other.fits", mask)
+    assert again.out == "other: its BPM was mask.fits, as is recorded already\n"
+
+
 def test_what_was_made_with_a_frame_is_shown(run, mask, tmp_path):
     with calrecords.connect(db=tmp_path / "records.sqlite") as cal:
         cal.record_use("science", mask)
@@ -154,6 +178,15 @@ def test_what_was_made_with_a_frame_is_shown(run, mask, tmp_path):
         (("history", "nosuch"), exit_codes.NOT_FOUND, "nosuch"),
         (("uses",), exit_codes.USAGE, "--target"),
         (("uses", "mask", "--target", "x"), exit_codes.USAGE, "--target"),
+        (("record-use", "science", "nosuch"), exit_codes.NOT_FOUND, "nosuch"),
+        (("record-use", "science"), exit_codes.USAGE, "FRAME"),
+        (("record-use", " ", "mask"), exit_codes.CONFIGURATION, "which target"),
+        (("record-use", "s" * 1001, "mask"), exit_codes.FAILED, "is no name"),
+        (
+            ("record-use", "s", "mask", "--created-before", "x"),
+            exit_codes.CONFIGURATION,
+            "created_before='x'",
+        ),
         (("affected", "nosuch"), exit_codes.NOT_FOUND, "nosuch"),
     ],
     ids=lambda part: " ".join(part)[:40] if isinstance(part, tuple) else "",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import calrecords
+from calrecords.datafiles.synthetic import write_synthetic_frame
 from calrecords.errors import ConfigurationError, RecordNotFoundError
 from calrecords.records import Asked, Uses
 from calrecords.selection import make_target
@@ -95,6 +96,30 @@ def test_a_frame_is_recorded_with_what_is_known_of_the_target(cal):
     assert use_of(cal, "other").asked == Asked()
     assert cal.record_use(cal.get(basename="dark"), "bias")
     assert use_of(cal, "dark").asked.target["obstype"] == "DARK"
+
+
+def test_the_facts_of_a_file_are_kept_where_it_can_be_read(cal, tmp_path, caplog):
+    path = write_synthetic_frame(tmp_path, obstype="EXPOSE", basename="seen")
+    facts = cal.open_file(path).facts
+    for number, target in enumerate((path, str(path), cal.open_file(path))):
+        assert cal.record_use(target, "bias") is (number == 0)
+    assert make_target(use_of(cal, "seen").asked.target).values["site"] == facts.site
+    broken = tmp_path / "broken.fits"
+    broken.write_bytes(b"SIMPLE")
+    assert caplog.messages == []
+    assert cal.record_use(broken, "bias")
+    assert use_of(cal, "broken").asked == Asked()
+    assert f"its use is recorded without the facts of {broken}" in caplog.text
+    assert cal.record_use("/" + "s" * 300 + ".fits", "bias")
+    assert cal.record_use({"basename": "named"}, "bias")
+    assert use_of(cal, "named").asked == Asked()
+
+
+def test_a_type_is_spelled_as_the_rules_do_if_they_know_it(cal):
+    assert cal.record_use("science", "bias", " bias ")
+    assert not cal.record_use("science", "bias")
+    assert cal.record_use("other", "bias", "Illumination")
+    assert [use_of(cal, name).caltype for name in ("science", "other")] == ["BIAS", "Illumination"]
 
 
 def test_uses_are_listed_from_both_ends(cal):
