@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from calrecords.filestore.base import FileStore
 from calrecords.filestore.keys import check_key
+from calrecords.filestore.listing import Leftover, LeftoverKind, ListedFile
 
 if TYPE_CHECKING:
     from calrecords.filestore.dummy import DummyStore
@@ -22,6 +23,9 @@ __all__ = [
     "DummyStore",
     "FileStore",
     "FileSystemStore",
+    "Leftover",
+    "LeftoverKind",
+    "ListedFile",
     "S3Store",
     "check_key",
     "make_s3_client",

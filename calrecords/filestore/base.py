@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import BinaryIO, ClassVar
 
-from calrecords.errors import ChecksumMismatchError
+from calrecords.errors import ChecksumMismatchError, ConfigurationError
+from calrecords.filestore.listing import Leftover, ListedFile
 from calrecords.frames import CHUNK_BYTES, ContentDigest, StoredFile, digest_stream
 
 URL_EXPIRES_S = 172_800
@@ -172,6 +173,92 @@ class FileStore(ABC):
             digest = digest_stream(source, sink=sink.write)
         check_digest(stored, digest)
         return digest
+
+    def is_published(self, stored: StoredFile) -> bool:
+        """Return whether this version is what readers find at its key.
+
+        True here, for a store in which the newest version is found, or any by its name.
+        """
+        return True
+
+    def put_anew(
+        self,
+        stored: StoredFile,
+        source: BinaryIO,
+        digest: ContentDigest,
+        *,
+        content_type: str = "",
+        dateobs: datetime | None = None,
+    ) -> StoredFile:
+        """Put good bytes in the place of a version that is damaged, and return their version.
+
+        A store that names versions by itself gives it another name, and may keep the damaged
+        one beside it. The parameters are those of `put`.
+
+        Raises
+        ------
+        ChecksumMismatchError
+            As for `put`.
+        """
+        self.delete(stored)
+        return self.put(stored.key, source, digest, content_type=content_type, dateobs=dateobs)
+
+    def listed(self, prefix: str = "", *, after: str = "") -> Iterator[ListedFile]:
+        """Yield every whole file under keys that begin so, key by key in an order of its own.
+
+        Keys that no store of calrecords can hold are passed over: they are somebody else's.
+        Override this, `leftovers`, `remove` and `discard` together.
+
+        Parameters
+        ----------
+        prefix : str, optional
+            How the keys begin.
+        after : str, optional
+            Begin behind this key, which an earlier call gave.
+
+        Raises
+        ------
+        ConfigurationError
+            If this kind of store cannot be listed.
+        """
+        raise self._unlisted()
+
+    def leftovers(self, prefix: str = "") -> Iterator[Leftover]:
+        """Yield what was begun and not finished under keys that begin so, if nobody is seen at it.
+
+        Raises
+        ------
+        ConfigurationError
+            If this kind of store cannot be listed.
+        """
+        raise self._unlisted()
+
+    def remove(self, listed: ListedFile) -> bool:
+        """Remove exactly this file; return whether it is gone, and not if it changed since.
+
+        Raises
+        ------
+        ConfigurationError
+            If this kind of store cannot be listed.
+        """
+        raise self._unlisted()
+
+    def discard(self, leftover: Leftover) -> bool:
+        """Remove what was never finished; return whether it is gone, and not if it lives.
+
+        Raises
+        ------
+        ConfigurationError
+            If this kind of store cannot be listed.
+        """
+        raise self._unlisted()
+
+    def _unlisted(self) -> ConfigurationError:
+        msg = (
+            f"{self!r} cannot be listed; give {type(self).__name__} the methods listed, "
+            "leftovers, remove and discard of FileStore"
+        )
+        return ConfigurationError(msg)
 
 
 def check_digest(stored: StoredFile, digest: ContentDigest) -> None:

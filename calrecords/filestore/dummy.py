@@ -82,6 +82,10 @@ class DummyStore(FileStore):
     def close(self) -> None:
         """Do nothing."""
 
+    def _unlisted(self) -> ConfigurationError:
+        msg = "the dummy file store keeps nothing; set FILESTORE_TYPE to local or s3"
+        return ConfigurationError(msg)
+
     def _lost(self, stored: StoredFile) -> NoReturn:
         msg = f"the dummy file store threw {stored.key} away; set FILESTORE_TYPE to local or s3"
         raise StoredFileNotFoundError(msg)

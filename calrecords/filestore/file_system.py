@@ -22,7 +22,8 @@ from typing import BinaryIO, ClassVar
 from urllib.parse import quote
 
 from calrecords.errors import ConfigurationError, FileStoreUnavailableError, UnsafeKeyError
-from calrecords.filestore.base import URL_EXPIRES_S, FileStore, copy_checked
+from calrecords.filestore.base import URL_EXPIRES_S, copy_checked
+from calrecords.filestore.folder_listing import OWN_FOLDER, ListedFolder
 from calrecords.filestore.key_files import KeyFiles, digest_of, holds, is_same, length_of
 from calrecords.filestore.keys import check_key
 from calrecords.filestore.part_files import (
@@ -39,10 +40,8 @@ from calrecords.frames import ContentDigest, StoredFile
 
 logger = logging.getLogger(__name__)
 
-OWN_FOLDER = ".calrecords"
 
-
-class FileSystemStore(FileStore):
+class FileSystemStore(ListedFolder):
     """Keeps files in a folder, as the Science Archive's local storage has them.
 
     The folder has no versions of its own, so the version key is the md5 [1]_. `put` keeps a
@@ -118,16 +117,45 @@ class FileSystemStore(FileStore):
         files = self._files(key)
         if _has(files, digest):
             return _stored(key, digest)
+        return self._put_new(files, source, digest)
+
+    def put_anew(
+        self,
+        stored: StoredFile,
+        source: BinaryIO,
+        digest: ContentDigest,
+        *,
+        content_type: str = "",
+        dateobs: datetime | None = None,
+    ) -> StoredFile:
+        """Put good bytes in the place of a damaged version in one step, published as it was.
+
+        Raises
+        ------
+        ChecksumMismatchError
+            If `source` does not hold what `digest` says; the damaged version stays.
+        """
+        files = self._files(stored.key)
+        version = files.directory / digest.sha256
+        with store_errors("read", files.published):
+            was_published = is_same(version, files.published)
+        anew = self._put_new(files, source, digest)
+        if was_published:
+            with store_errors("publish", files.published):
+                files.publish(version, keep=False)
+        return anew
+
+    def _put_new(self, files: KeyFiles, source: BinaryIO, digest: ContentDigest) -> StoredFile:
         directory = files.directory
         try:
             with PartFile(directory, digest.sha256) as part:
-                copy_checked(key, source, digest, part.write)
+                copy_checked(files.key, source, digest, part.write)
                 part.move_to(directory / digest.sha256)
         except BaseException:
             remove_empty_directories(directory, below=self._root)
             raise
-        logger.debug("stored %s, sha256 %s, in %s", key, digest.sha256, self._root)
-        return replace(_stored(key, digest), is_new=True)
+        logger.debug("stored %s, sha256 %s, in %s", files.key, digest.sha256, self._root)
+        return replace(_stored(files.key, digest), is_new=True)
 
     def publish(self, stored: StoredFile) -> None:
         """Make this version what readers find at its key, in one step.

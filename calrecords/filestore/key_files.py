@@ -53,7 +53,7 @@ class KeyFiles:
         if not self.directory.is_dir():
             return None
         # A record that came without our own checksum: one of a few files has its md5.
-        paths = sorted(p for p in self.directory.iterdir() if len(p.name) == _SHA256_LENGTH)
+        paths = sorted(p for p in self.directory.iterdir() if is_sha256(p.name))
         return next((path for path in paths if holds(path, stored)), None)
 
     def open_version(self, stored: StoredFile) -> BinaryIO:
@@ -99,9 +99,18 @@ class KeyFiles:
         )
         raise StoredFileNotFoundError(msg)
 
-    def publish(self, version: Path) -> None:
-        """Put a version in the published place in one step; what is there is kept aside."""
-        self._keep_published()
+    def publish(self, version: Path, *, keep: bool = True) -> None:
+        """Put a version in the published place in one step; what is there is kept aside.
+
+        Parameters
+        ----------
+        version : Path
+            The version aside.
+        keep : bool, optional
+            False where what is there is known to be worthless.
+        """
+        if keep:
+            self._keep_published()
         temporary = version.with_name(f"{version.name}.{secrets.token_hex(8)}{LINK_SUFFIX}")
         try:
             temporary.hardlink_to(version)
@@ -164,6 +173,11 @@ def holds(path: Path, stored: StoredFile) -> bool:
     return _is_of(digest_of(path), stored)
 
 
+def is_sha256(name: str) -> bool:
+    """Whether a name is what a version is kept under."""
+    return len(name) == _SHA256_LENGTH and set(name) <= _HEX
+
+
 def is_same(path: Path, other: Path) -> bool:
     """Whether two names lead to one file."""
     try:
@@ -180,7 +194,7 @@ def _is_of(digest: ContentDigest, stored: StoredFile) -> bool:
 
 def _checked_sha256(stored: StoredFile) -> str:
     sha256 = stored.sha256 or ""
-    if len(sha256) != _SHA256_LENGTH or not set(sha256) <= _HEX:
+    if not is_sha256(sha256):
         msg = f"{sha256!r:.80} is no sha256, so it names no version of {stored.key}"
         raise UnsafeKeyError(msg)
     return sha256

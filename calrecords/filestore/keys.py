@@ -45,3 +45,12 @@ def check_key(key: str) -> str:
             )
             raise UnsafeKeyError(msg)
     return key
+
+
+def is_key(key: str) -> bool:
+    """Return whether every store can hold a key; see `check_key`."""
+    try:
+        check_key(key)
+    except UnsafeKeyError:
+        return False
+    return True

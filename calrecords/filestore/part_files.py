@@ -121,20 +121,45 @@ def remove_strays(directory: Path) -> None:
         return
     for path in paths:
         with suppress(OSError):  # it lives, or is gone, or we may only read this store
-            if path.suffix == LINK_SUFFIX:
-                path.unlink()
-            elif path.suffix == PART_SUFFIX:
-                _remove_unless_locked(path)
+            if path.suffix in (LINK_SUFFIX, PART_SUFFIX):
+                remove_stray(path)
 
 
-def _remove_unless_locked(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+def remove_stray(path: Path) -> bool:
+    """Remove what a killed writer left; return whether it is gone, and not if a writer lives."""
+    if path.suffix == LINK_SUFFIX:
+        path.unlink(missing_ok=True)
+        return True
+    with _unlocked(path) as is_unlocked:
+        if is_unlocked:
+            path.unlink(missing_ok=True)
+            logger.info("removed %s, which a killed process left behind", path)
+        return is_unlocked
+
+
+def is_being_written(path: Path) -> bool:
+    """Return whether the writer of a part file lives; of a link that is not known."""
+    with _unlocked(path) as is_unlocked:
+        return not is_unlocked
+
+
+@contextmanager
+def _unlocked(path: Path) -> Iterator[bool]:
+    """Hold a file against writers meanwhile, if that can be; one that is gone has none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        yield True
+        return
     try:
         # A shared lock, because over NFS an exclusive one needs a file open for writing. It
         # is held until the name is gone, so that a writer who waits for it sees that.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        path.unlink()
-        logger.info("removed %s, which a killed process left behind", path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(descriptor)
 

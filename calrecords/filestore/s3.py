@@ -15,7 +15,7 @@ from calrecords.errors import (
     FileStoreUnavailableError,
     StoredFileNotFoundError,
 )
-from calrecords.filestore.base import URL_EXPIRES_S, FileStore
+from calrecords.filestore.base import URL_EXPIRES_S
 from calrecords.filestore.keys import check_key
 from calrecords.filestore.s3_bucket import check_bucket, check_version_ids, version_id_of
 from calrecords.filestore.s3_checksums import (
@@ -28,6 +28,7 @@ from calrecords.filestore.s3_checksums import (
 )
 from calrecords.filestore.s3_client import make_s3_client
 from calrecords.filestore.s3_errors import s3_errors
+from calrecords.filestore.s3_listing import ListedBucket
 from calrecords.filestore.s3_multipart import (
     MAX_PUT_BYTES,
     PART_BYTES,
@@ -51,7 +52,7 @@ TRANSFER_TIMEOUT_S = 3600.0
 """Longest that 5 GiB of an upload, or waiting within one download, may take, in seconds."""
 
 
-class S3Store(FileStore):
+class S3Store(ListedBucket):
     """Keeps files in a bucket with versioning, as the Science Archive has them.
 
     Parameters
@@ -158,6 +159,16 @@ class S3Store(FileStore):
         held = self.find(key, digest)
         if held is not None:
             return held
+        return self._put_new(key, source, digest, content_type, dateobs)
+
+    def _put_new(
+        self,
+        key: str,
+        source: BinaryIO,
+        digest: ContentDigest,
+        content_type: str,
+        dateobs: datetime | None,
+    ) -> StoredFile:
         is_old = dateobs is not None and datetime.now(UTC) - parse_time(dateobs) > self._ia_after
         headers = object_headers(key, digest, content_type, is_old=is_old)
         with rewindable(source) as body:

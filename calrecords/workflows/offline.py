@@ -75,6 +75,9 @@ class OfflineStore(FileStore):
         """Raise; see the class."""
         raise self._refused()
 
+    def _unlisted(self) -> ConfigurationError:
+        return self._refused()
+
     def close(self) -> None:
         """Close what it stands for."""
         self._store.close()

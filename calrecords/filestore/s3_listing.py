@@ -1,0 +1,146 @@
+"""What a bucket holds, found by listing it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from calrecords.errors import FileStoreUnavailableError
+from calrecords.filestore.base import FileStore
+from calrecords.filestore.keys import check_key, is_key
+from calrecords.filestore.listing import Leftover, LeftoverKind, ListedFile
+from calrecords.filestore.s3_errors import s3_errors
+from calrecords.filestore.s3_multipart import check_length
+from calrecords.frames import ContentDigest, StoredFile
+
+
+class ListedBucket(FileStore):
+    """The part of an S3 store that lists its bucket. Keys come as S3 sorts them, by bytes."""
+
+    _client: Any
+    _bucket: str
+
+    @abstractmethod
+    def _put_new(
+        self,
+        key: str,
+        source: BinaryIO,
+        digest: ContentDigest,
+        content_type: str,
+        dateobs: datetime | None,
+    ) -> StoredFile:
+        """Keep bytes as a new version of a key, whatever is there."""
+
+    def put_anew(
+        self,
+        stored: StoredFile,
+        source: BinaryIO,
+        digest: ContentDigest,
+        *,
+        content_type: str = "",
+        dateobs: datetime | None = None,
+    ) -> StoredFile:
+        """Keep good bytes as a new version of the key of a damaged one, which stays beside it.
+
+        Raises
+        ------
+        ChecksumMismatchError
+            As for `put`.
+        """
+        check_key(stored.key)
+        check_length(stored.key, digest.size)
+        self.check()
+        return self._put_new(stored.key, source, digest, content_type, dateobs)
+
+    def listed(self, prefix: str = "", *, after: str = "") -> Iterator[ListedFile]:
+        """Yield every version of every key that begins so.
+
+        Raises
+        ------
+        FileStoreRefusedError
+            If we may not list versions (``s3:ListBucketVersions``).
+        FileStoreUnavailableError
+            If S3 cannot be reached.
+        """
+        self.check()
+        pages = self._client.get_paginator("list_object_versions")
+        named = {"Prefix": prefix} | ({"KeyMarker": after} if after else {})
+        for page in self._pages(pages, "list its versions", named):
+            for version in page.get("Versions", []):
+                if version["Key"] != after and is_key(version["Key"]):
+                    yield ListedFile(
+                        key=version["Key"],
+                        size=version["Size"],
+                        modified=version["LastModified"],
+                        version_key=version["VersionId"],
+                    )
+
+    def leftovers(self, prefix: str = "") -> Iterator[Leftover]:
+        """Yield the uploads in parts that were never completed; some may still go on.
+
+        Raises
+        ------
+        FileStoreRefusedError
+            If we may not list them (``s3:ListBucketMultipartUploads``).
+        FileStoreUnavailableError
+            If S3 cannot be reached.
+        """
+        self.check()
+        pages = self._client.get_paginator("list_multipart_uploads")
+        for page in self._pages(pages, "list unfinished uploads", {"Prefix": prefix}):
+            for upload in page.get("Uploads", []):
+                if is_key(upload["Key"]):
+                    yield Leftover(
+                        kind=LeftoverKind.UPLOAD,
+                        key=upload["Key"],
+                        name=upload["UploadId"],
+                        began=upload["Initiated"],
+                    )
+
+    def remove(self, listed: ListedFile) -> bool:
+        """Remove exactly this version, whose name no other ever gets.
+
+        Raises
+        ------
+        FileStoreRefusedError
+            If we may not (``s3:DeleteObjectVersion``).
+        FileStoreUnavailableError
+            If S3 cannot be reached.
+        """
+        self.delete(StoredFile(listed.key, listed.version_key or ""))
+        return True
+
+    def discard(self, leftover: Leftover) -> bool:
+        """Abort an upload that was never completed.
+
+        Raises
+        ------
+        FileStoreRefusedError
+            If we may not (``s3:AbortMultipartUpload``).
+        FileStoreUnavailableError
+            If S3 cannot be reached.
+        """
+        named = {"Bucket": self._bucket, "Key": leftover.key, "UploadId": leftover.name}
+        try:
+            with s3_errors(f"abort an upload of {leftover.key}", self._bucket):
+                self._client.abort_multipart_upload(**named)
+        except FileStoreUnavailableError as error:
+            if not _is_gone(error):
+                raise
+        return True
+
+    def _pages(self, pages: Any, doing: str, named: dict[str, str]) -> Iterator[Any]:
+        found = iter(pages.paginate(Bucket=self._bucket, **named))
+        while True:
+            with s3_errors(doing, self._bucket):
+                page = next(found, None)
+            if page is None:
+                return
+            yield page
+
+
+def _is_gone(error: FileStoreUnavailableError) -> bool:
+    answer: Any = getattr(error.__cause__, "response", {})
+    return bool(answer.get("Error", {}).get("Code") == "NoSuchUpload")
