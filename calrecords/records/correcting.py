@@ -16,6 +16,7 @@ from calrecords.records.correction_values import as_kept
 from calrecords.records.judging import Statement, check_statement
 from calrecords.records.match_fields import ATTRIBUTE_PREFIX, OF_IDENTITY, OF_VERSION
 from calrecords.records.models import Correction, Version
+from calrecords.records.recording import choose_current
 from calrecords.records.selection_index import facts_of, move_version
 from calrecords.records.storable import check_storable, plain_json
 from calrecords.vocabulary import Binning
@@ -85,6 +86,8 @@ def correct_version(
     )
     if row.is_current:
         move_version(connection, version, before, after | {"attributes": attributes}, now)
+    if before["created"] != after["created"]:
+        choose_current(connection, row.calibration_frame_id, now)
     return True
 
 

@@ -67,7 +67,7 @@ class HistoryEvent:
     recorded_at : datetime
         When it was written down, UTC.
     is_imported : bool
-        Whether an importer said since when it was known.
+        Whether an importer said that it was known before.
     """
 
     when: datetime
@@ -118,7 +118,7 @@ def _event(basename: str, version: Any, row: Any, kind: EventKind, detail: str) 
         author=getattr(row, "author", None),
         reason=getattr(row, "reason", None),
         recorded_at=row.recorded_at,
-        is_imported=known_from is not None,
+        is_imported=known_from not in (None, row.recorded_at),
     )
 
 

@@ -14,6 +14,7 @@ from calrecords.records.importing_words import AT, CONTENT, FACTS, MARKS
 
 _FACTS = slice(AT[FACTS[0]], AT[FACTS[-1]] + 1)
 _ATTRIBUTES, _CREATED, _EXTENSION = AT["attributes"], AT["created"], AT["extension"]
+_KNOWN_FROM = AT["known_from"]
 _MD5, _MODE, _VERDICT, _VERSION_KEY = (
     *(AT["md5"], AT["configuration_mode"], AT["verdict"], AT["version_key"]),
 )
@@ -44,6 +45,8 @@ class Decisions:
         What recorded versions get, by the number of their row.
     verdicts, validities : list of (KnownVersion, ImportRow)
         What is to be added to the histories.
+    redated_frames : list of KnownFrame
+        Frames of which another recorded version may be the newest now.
     """
 
     new_frames: list[KnownFrame] = field(default_factory=list)
@@ -52,6 +55,7 @@ class Decisions:
     changed_versions: dict[int, dict[str, Any]] = field(default_factory=dict)
     verdicts: list[tuple[KnownVersion, ImportRow]] = field(default_factory=list)
     validities: list[tuple[KnownVersion, ImportRow]] = field(default_factory=list)
+    redated_frames: list[KnownFrame] = field(default_factory=list)
 
 
 class Decider:
@@ -110,6 +114,8 @@ class Decider:
         learned = self._learned(row, version)
         is_numbered = self._number(frame, row.frame_id)
         self._complete(version, row, learned)
+        if "archived_at" in learned and len(frame.versions) > 1:
+            self.decisions.redated_frames.append(frame)
         return RowOutcome.COMPLETED if learned or is_numbered else RowOutcome.ALREADY_THERE
 
     def _new_frame(self, row: ImportRow) -> KnownFrame:
@@ -126,6 +132,7 @@ class Decider:
         values[_MODE] = values[_MODE] or "default"
         values[_ATTRIBUTES] = values[_ATTRIBUTES] or "{}"
         values[_VERDICT] = values[_VERDICT] or "unknown"
+        values[_KNOWN_FROM] = values[_KNOWN_FROM] or self._spelled_now
         since = row.known_from or self._now
         version = KnownVersion(values, self._spelled_now, since, row)
         frame.versions.append(version)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from calrecords.records.importing_rows import ImportRow
 from calrecords.records.importing_words import AT, COLUMNS
+from calrecords.records.version_order import dated
 
 Identity = tuple[str, bool, str, str]
 """Observation type, whether it is a master, site and camera."""
@@ -29,6 +30,7 @@ _VERSIONS = (
     "SELECT id, calibration_frame_id, is_current, recorded_at, {columns} FROM frame_versions"
     " WHERE calibration_frame_id {some} ORDER BY id"
 )
+_DATING = (AT["archived_at"], AT["created"], AT["known_from"])
 _MARKED = "SELECT version_id FROM {table} WHERE version_id {some}"
 
 
@@ -69,15 +71,13 @@ class KnownVersion:
         self._recorded_at = recorded_at
 
     @property
-    def stamp(self) -> Any:
-        """What orders the versions of a frame: when it was archived, made, known or recorded."""
-        values = self.values
-        return (
-            values[AT["archived_at"]]
-            or values[AT["created"]]
-            or values[AT["known_from"]]
-            or self._recorded_at
-        )
+    def place(self) -> tuple[Any, datetime]:
+        """What orders the versions of a frame, as `version_order.place_of` does, less the number.
+
+        Its time is as the database spells it, since it is only compared.
+        """
+        archived_at, created, known_from = (self.values[at] for at in _DATING)
+        return dated(archived_at, created, known_from, self._recorded_at), self.since
 
 
 class KnownFrame:

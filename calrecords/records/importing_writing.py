@@ -19,7 +19,7 @@ from calrecords.records.importing_rows import ImportRow, Marking, Spelling
 from calrecords.records.importing_words import AT, COLUMNS
 from calrecords.records.models import Frame, Version
 from calrecords.records.naming import instrument_row
-from calrecords.records.selection_index import close_version
+from calrecords.records.selection_index import end_version, open_version
 
 _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
@@ -85,7 +85,7 @@ class ChunkWriter:
         """Write everything that was decided."""
         self._write_frames(decisions.new_frames)
         self._write_changes(decisions)
-        self._write_versions(decisions.new_versions)
+        self._write_versions(decisions)
         self._write_marks(decisions)
 
     def _write_frames(self, frames: list[KnownFrame]) -> None:
@@ -126,15 +126,16 @@ class ChunkWriter:
             statement = f"UPDATE frame_versions SET {names} WHERE id = {self._mark}"
             self._connection.exec_driver_sql(statement, (*values.values(), version))
 
-    def _write_versions(self, versions: list[tuple[KnownFrame, KnownVersion]]) -> None:
-        frames = {id(frame): frame for frame, _ in versions}.values()
+    def _write_versions(self, decisions: Decisions) -> None:
+        versions = decisions.new_versions
+        frames = {id(frame): frame for frame, _ in versions}
         if len(frames) < len(versions):
-            versions = sorted(versions, key=lambda pair: pair[1].stamp)
+            versions = sorted(versions, key=lambda pair: pair[1].place)
         numbers = self._numbers("frame_versions", versions)
         for (_, version), number in zip(versions, numbers, strict=True):
             version.id = number
         index: list[IndexRow] = []
-        for frame in frames:
+        for frame in (frames | {id(frame): frame for frame in decisions.redated_frames}).values():
             if len(frame.versions) == 1:
                 [only] = frame.versions
                 only.is_current = True
@@ -163,21 +164,33 @@ class ChunkWriter:
 
     def _order(self, frame: KnownFrame, index: list[IndexRow]) -> None:
         """Find which version of a frame is current, and when each one was."""
-        ordered = sorted(frame.versions, key=lambda version: (version.stamp, version.id))
+        ordered = sorted(frame.versions, key=lambda version: (*version.place, version.id))
+        newest = ordered[-1]
+        turns_newest = newest.row is None and not newest.is_current
         for at, version in enumerate(ordered):
-            until = min((later.since for later in ordered[at + 1 :]), default=None)
-            if version.row is not None:
-                version.is_current = until is None
-                if until is None or version.since < until:
-                    self._index(frame, version, until, index)
-            elif version.is_current and until is not None:
-                self._supersede(version, max(until, version.since))
+            later = ordered[at + 1 :]
+            if version.row is None:
+                ends = [one.since for one in later if one.row is not None]
+                ends += [self._context.now] if turns_newest and later else []
+                if ends:
+                    self._end(version, min(ends))
+                continue
+            until = min((one.since for one in later), default=None)
+            version.is_current = until is None
+            if until is None or version.since < until:
+                self._index(frame, version, until, index)
+        if turns_newest:
+            self._change_current(newest, is_current=True)
+            open_version(self._connection, newest.id or 0, self._context.now)
 
-    def _supersede(self, version: KnownVersion, until: datetime) -> None:
-        number = version.id or 0
-        close_version(self._connection, number, until)
-        changed = sa.update(_versions).where(_versions.c.id == number)
-        self._connection.execute(changed.values(is_current=False))
+    def _end(self, version: KnownVersion, until: datetime) -> None:
+        end_version(self._connection, version.id or 0, until)
+        if version.is_current:
+            self._change_current(version, is_current=False)
+
+    def _change_current(self, version: KnownVersion, *, is_current: bool) -> None:
+        changed = sa.update(_versions).where(_versions.c.id == version.id)
+        self._connection.execute(changed.values(is_current=is_current))
 
     def _index(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby, pairwise
+from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -25,6 +25,7 @@ from calrecords.records.models import (
 )
 from calrecords.records.naming import insert_once
 from calrecords.records.selection_index import Row, insert_rows, registered_sets
+from calrecords.records.version_order import DATING, when_current
 
 LONGEST_FIELDS = 2000
 """Characters of the JSON list of a set's fields, which is an entry of a unique index."""
@@ -99,7 +100,7 @@ def _versions_to_index(sets: Sequence[MatchSet]) -> sa.Select[Any]:
     statement = (
         sa.select(
             *(Version.id, Version.calibration_frame_id.label("frame"), Version.is_current),
-            *(Version.dateobs, Version.known_from, Version.recorded_at, Version.archived_at),
+            *(Version.dateobs, *(getattr(Version, name) for name in DATING)),
             *(Frame.obstype, *columns_for(sets)),
         )
         .join_from(Version, Frame, Version.calibration_frame_id == Frame.id)
@@ -122,34 +123,6 @@ def _corrections_by_version(connection: Connection) -> Mapping[int, Sequence[Any
     for row in connection.execute(sa.select(_corrections).order_by(*UNDO_ORDER)):
         found.setdefault(row.version_id, []).append(row)
     return found
-
-
-def _known_since(version: Any) -> datetime:
-    since: datetime = version.known_from or version.recorded_at
-    return since
-
-
-def when_current(
-    versions: Sequence[Any], now: datetime
-) -> Iterator[tuple[Any, datetime, datetime | None]]:
-    """Give each version of a frame that was ever current, with since and until when it was."""
-    if len(versions) == 1:
-        yield versions[0], _known_since(versions[0]), None
-        return
-    turns: list[tuple[Any, datetime]] = []
-    for version in sorted(versions, key=lambda version: (_known_since(version), version.id)):
-        if not turns or _stored_at(turns[-1][0]) <= _stored_at(version):
-            turns.append((version, _known_since(version)))
-    if not turns[-1][0].is_current:
-        turns += [(version, now) for version in versions if version.is_current]
-    for (version, since), (_, until) in pairwise(turns):
-        yield version, since, until
-    yield *turns[-1], None
-
-
-def _stored_at(version: Any) -> datetime:
-    stored_at: datetime = version.archived_at or version.recorded_at
-    return stored_at
 
 
 def _rows_of(

@@ -15,6 +15,7 @@ from calrecords.errors import ConfigurationError, DuplicateRecordError, RecordNo
 from calrecords.frames import CalibrationFrame, FrameVersion
 from calrecords.records.models import Frame, Instrument, Site, Version
 from calrecords.records.storable import is_storable
+from calrecords.records.version_order import DATING, place_of
 from calrecords.vocabulary import Binning, Verdict, canonical_obstype
 
 _COLUMNS = (
@@ -178,12 +179,10 @@ def versions_of(connection: Connection, basename: str) -> list[CalibrationFrame]
     """Return every recorded version of a frame, newest first; none of an unknown frame."""
     if not is_storable(basename):
         return []
-    newest_first = (
-        sa.func.coalesce(Version.archived_at, Version.recorded_at).desc(),
-        Version.id.desc(),
-    )
-    statement = select_frames().where(Frame.basename == basename).order_by(*newest_first)
-    return [frame_of(row) for row in connection.execute(statement)]
+    dating = (Version.id, *(getattr(Version, name) for name in DATING))
+    statement = select_frames().where(Frame.basename == basename)
+    rows = connection.execute(statement.add_columns(*dating)).all()
+    return [frame_of(row) for row in sorted(rows, key=place_of, reverse=True)]
 
 
 def versions_with_md5(connection: Connection, md5: str) -> list[CalibrationFrame]:

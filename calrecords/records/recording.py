@@ -23,6 +23,7 @@ from calrecords.records.naming import demand_identity, frame_row
 from calrecords.records.reading import get_frame
 from calrecords.records.selection_index import close_version, index_version, open_version
 from calrecords.records.storable import check_storable, check_values, plain_json
+from calrecords.records.version_order import DATING, dated, place_of
 from calrecords.vocabulary import Verdict, canonical_obstype
 
 _SAME_NAME = (
@@ -51,9 +52,9 @@ _SHOWN_ALIKE = (
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
 _inputs: sa.Table = FrameInput.__table__  # type: ignore[assignment]
 _versions_of_frame = sa.select(
-    *(_versions.c.id, _versions.c.is_current, _versions.c.archived_at, _versions.c.recorded_at),
+    *(_versions.c.id, _versions.c.is_current, *(_versions.c[name] for name in DATING)),
     *(_versions.c.md5, _versions.c.sha256, _versions.c.size),
-    *(_versions.c.key, _versions.c.version_key, _versions.c.extension, _versions.c.created),
+    *(_versions.c.key, _versions.c.version_key, _versions.c.extension),
 ).where(_versions.c.calibration_frame_id == sa.bindparam("frame"))
 _insert_version = sa.insert(_versions)
 _no_longer_current = (
@@ -172,8 +173,7 @@ def _record(connection: Connection, new: NewVersion, now: datetime) -> bool:
     learned = {"version_key": new.version_key, "archived_at": new.archived_at}
     if missing := missing_in(version, new.basename, new.digest, key=new.key, **learned):
         _change(connection, version.id, missing)
-        recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
-        _choose_current(connection, frame, recorded, now)
+        choose_current(connection, frame, now)
     return False
 
 
@@ -227,8 +227,9 @@ def _as_recorded(new: NewVersion) -> CalibrationFrame:
 def _write(
     connection: Connection, frame: int, new: NewVersion, now: datetime, others: Sequence[Any]
 ) -> None:
-    """Insert a version; it is the current one unless the archive stored another one later."""
-    is_newest = all(_stored_at(other) <= (new.archived_at or now) for other in others)
+    """Insert a version; it is the current one unless another one is newer."""
+    date = dated(new.archived_at, new.facts.created, None, now)
+    is_newest = all(place_of(other)[:2] <= (date, now) for other in others)
     if is_newest and others:
         _end_current(connection, frame, others, now)
     columns = _columns(new, now)
@@ -251,11 +252,10 @@ def _write(
         connection.execute(sa.insert(_inputs), rows)
 
 
-def _choose_current(
-    connection: Connection, frame: int, recorded: Sequence[Any], now: datetime
-) -> None:
-    """Make the newest version the current one; no two are at any time."""
-    newest = max(recorded, key=lambda version: (_stored_at(version), version.id))
+def choose_current(connection: Connection, frame: int, now: datetime) -> None:
+    """Make the newest version of a frame the current one; no two are at any time."""
+    recorded = connection.execute(_versions_of_frame, {"frame": frame}).all()
+    newest = max(recorded, key=place_of)
     if not newest.is_current:
         _end_current(connection, frame, recorded, now)
         _change(connection, newest.id, {"is_current": True})
@@ -273,11 +273,6 @@ def _end_current(
 
 def _change(connection: Connection, version: int, values: dict[str, Any]) -> None:
     connection.execute(sa.update(_versions).where(_versions.c.id == version).values(**values))
-
-
-def _stored_at(version: Any) -> datetime:
-    stored_at: datetime = version.archived_at or version.recorded_at
-    return stored_at
 
 
 def _columns(new: NewVersion, now: datetime) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from calrecords.records.correction_values import facts_before
 from calrecords.records.database import RecordDatabase
 from calrecords.records.known_then import as_known_at, corrections_after
 from calrecords.records.match_fields import OF_VERSION
-from calrecords.records.match_sets import when_current
 from calrecords.records.models import Frame, Instrument, Site, Version
 from calrecords.records.reading import frame_of, select_frames
+from calrecords.records.version_order import DATING, when_current
 
 FRAMES_AT_A_TIME = 400
 """Frames in one query, each named twice, below what any SQLite takes."""
@@ -236,7 +236,7 @@ def _statement(is_now: bool, facts: Sequence[str]) -> sa.Select[Any]:
     statement = (
         select_frames()
         .add_columns(*(Version.id, Version.calibration_frame_id.label("frame"), Version.is_current))
-        .add_columns(*(Version.known_from, Version.recorded_at, Version.archived_at))
+        .add_columns(*(getattr(Version, name) for name in DATING))
         .add_columns(*(OF_VERSION[name].label(f"fact_{name}") for name in facts))
         .where(Version.calibration_frame_id.in_(ids), Frame.id.in_(ids))
         .order_by(Version.calibration_frame_id, Version.id)

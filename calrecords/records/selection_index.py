@@ -16,12 +16,14 @@ from sqlalchemy.engine import Connection
 
 from calrecords.matching import MatchSet
 from calrecords.records.columns import sqlite_text
+from calrecords.records.correction_values import UNDO_ORDER, facts_before
 from calrecords.records.match_fields import (
     COLUMNS,
     KeyMaker,
     match_set_of,
 )
 from calrecords.records.models import (
+    Correction,
     Frame,
     IndexRow,
     Instrument,
@@ -47,6 +49,26 @@ _close = (
         _index.c.known_until.is_(None),
     )
     .values(known_until=sa.bindparam("until"))
+)
+_end = (
+    sa.update(_index)
+    .where(
+        _index.c.match_key == sa.bindparam("was_key"),
+        _index.c.dateobs == sa.bindparam("was_at"),
+        _index.c.version_id == sa.bindparam("version"),
+        sa.or_(_index.c.known_until.is_(None), _index.c.known_until > sa.bindparam("until")),
+    )
+    .values(
+        known_until=sa.case(
+            (_index.c.known_from < sa.bindparam("until"), sa.bindparam("until")),
+            else_=_index.c.known_from,
+        )
+    )
+)
+_corrections_of_version = (
+    sa.select(Correction.__table__)
+    .where(Correction.version_id == sa.bindparam("version"))
+    .order_by(*UNDO_ORDER)
 )
 _facts_of_version = (
     sa.select(*(column.label(name) for name, column in COLUMNS.items()), Version.attributes)
@@ -141,6 +163,23 @@ def close_version(connection: Connection, version: int, until: datetime) -> None
         connection.execute(_close, rows)
 
 
+def end_version(connection: Connection, version: int, until: datetime) -> None:
+    """End the time of a version at a moment that may be past, under every key that it had."""
+    facts = facts_of(connection, version)
+    maker = KeyMaker(sets_to_write(connection, facts["obstype"]))
+    places = _places(maker, facts)
+    for change in connection.execute(_corrections_of_version, {"version": version}):
+        columns, attributes = facts_before(change, facts, facts["attributes"])
+        facts = columns | {"attributes": attributes}
+        places |= _places(maker, facts)
+    rows = [
+        {"was_key": key, "was_at": at, "version": version, "until": until}
+        for key, at in sorted(places)
+    ]
+    if rows:
+        connection.execute(_end, rows)
+
+
 def move_version(
     connection: Connection,
     version: int,
@@ -162,23 +201,23 @@ def move_version(
         From when on the correction is known, UTC.
     """
     maker = KeyMaker(sets_to_write(connection, before["obstype"]))
-    places = [
-        {
-            (key, facts["dateobs"])
-            for key in maker.keys(facts["obstype"], facts, facts["attributes"])
-        }
-        if facts["dateobs"] is not None
-        else set()
-        for facts in (before, after)
-    ]
-    left = [
+    left, reached = _places(maker, before), _places(maker, after)
+    closed = [
         {"was_key": key, "was_at": at, "version": version, "until": now}
-        for key, at in sorted(places[0] - places[1])
+        for key, at in sorted(left - reached)
     ]
-    if left:
-        connection.execute(_close, left)
-    came = sorted(places[1] - places[0])
+    if closed:
+        connection.execute(_close, closed)
+    came = sorted(reached - left)
     insert_rows(connection, [(key, at, version, now, None) for key, at in came])
+
+
+def _places(maker: KeyMaker, facts: Mapping[str, Any]) -> set[tuple[bytes, datetime]]:
+    """Return where a version is in the index: its keys, each with its dateobs."""
+    at = facts["dateobs"]
+    if at is None:
+        return set()
+    return {(key, at) for key in maker.keys(facts["obstype"], facts, facts["attributes"])}
 
 
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
