@@ -15,6 +15,21 @@ from sqlalchemy.engine import Engine
 
 from calrecords.records.candidate_rows import Dialect
 
+_AS_PROBES = "; ".join(
+    [
+        *(
+            f"SET enable_{name} = off"
+            for name in ("sort", "bitmapscan", "seqscan", "hashjoin", "mergejoin")
+        ),
+        "SET jit = off",
+        "SET plan_cache_mode = force_generic_plan",
+    ]
+)
+"""How PostgreSQL walks an index outward, whatever it knows, or guesses, of the tables' sizes.
+
+Before tables are analysed it would read all that have a key, and sort them.
+"""
+
 _abandoned: list[Any] = []
 """Connections of a parent process: never used, and never closed, which would disturb it."""
 
@@ -33,7 +48,7 @@ class DirectReads:
     def __init__(self, engine: Callable[[], Engine], *, is_sqlite: bool) -> None:
         self._engine = engine
         self.dialect = Dialect(is_sqlite)
-        self._idle: deque[Any] = deque()
+        self._idle: deque[tuple[Any, Any]] = deque()
 
     def execute(self, text: str, values: Mapping[str, Any] | Sequence[Any]) -> list[Sequence[Any]]:
         """Return the rows of a statement with named values.
@@ -44,36 +59,51 @@ class DirectReads:
             If the database refuses, for `our_errors` to turn into one of ours.
         """
         was_idle = bool(self._idle)
-        connection = self._taken()
+        connection, cursor = self._taken()
         try:
-            rows: list[Sequence[Any]] = connection.dbapi_connection.execute(text, values).fetchall()
+            rows: list[Sequence[Any]] = cursor.execute(text, values).fetchall()
         except Exception as error:
             connection.close()
-            error_class = self._engine().dialect.loaded_dbapi.Error
-            if not isinstance(error, error_class):
-                raise
-            if was_idle and not self.dialect.is_sqlite:
+            if was_idle and not self.dialect.is_sqlite and isinstance(error, self._error_class):
                 self.close()  # a server may have closed them all meanwhile
                 return self.execute(text, values)
-            raise exc.DBAPIError.instance(text, None, error, error_class) from error
-        self._idle.append(connection)
+            raise self._wrapped(error, text) from error
+        self._idle.append((connection, cursor))
         return rows
 
-    def _taken(self) -> Any:
+    def _taken(self) -> tuple[Any, Any]:
+        """Return a connection that nobody else uses, with a cursor, since making one costs."""
         try:
             return self._idle.pop()
         except IndexError:
             connection = self._engine().raw_connection()
             connection.detach()
+        try:
+            cursor = connection.cursor()
             if not self.dialect.is_sqlite:
                 connection.rollback()
                 connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
-            return connection
+                cursor.execute(_AS_PROBES)
+        except Exception as error:
+            connection.close()
+            raise self._wrapped(error, _AS_PROBES) from error
+        return connection, cursor
+
+    def _wrapped(self, error: Exception, text: str) -> BaseException:
+        """Return what the database library would raise in place of a driver's error."""
+        if not isinstance(error, self._error_class):
+            return error
+        return exc.DBAPIError.instance(text, None, error, self._error_class)
+
+    @property
+    def _error_class(self) -> type[Exception]:
+        found: type[Exception] = self._engine().dialect.loaded_dbapi.Error
+        return found
 
     def close(self) -> None:
         """Close what is idle; the next statement opens another."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop()[0].close()
 
     def start_anew(self) -> None:
         """Leave the parent process its connections."""
