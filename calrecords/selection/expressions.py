@@ -9,18 +9,23 @@ Where a field of the target that it needs is missing, the whole is missing.
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any
 
 from calrecords.errors import RuleError
 from calrecords.matching import canonical_text
+from calrecords.selection.places import shown
+from calrecords.selection.spelling import near_names
 
 LONGEST = 500
 """Characters that an expression may have."""
+
+DEEPEST, LARGEST = 50, 1000
+"""Operations that may stand inside of each other, and in all, the named values worked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ class Expression:
             return None
         except (ArithmeticError, ValueError, TypeError) as error:
             said = ", ".join(f"{name} = {values.get(name)!r}" for name in self.fields)
-            msg = f"{self.text!r} cannot be computed for {said or 'any target'}: {error}"
+            msg = f"{shown(self.text)} cannot be computed for {said or 'any target'}: {error}"
             raise RuleError(msg) from None
         return result
 
@@ -170,12 +175,49 @@ def parse_expression(
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else "it is too deep"
-        msg = f"cannot read the expression {text!r}: {reason}"
+        reason = error.msg if isinstance(error, SyntaxError) else _DEEP
+        msg = f"cannot read the expression {shown(text)}: {reason}"
         raise ValueError(msg) from None
     reader = _Reader(text, resolve, tables or {}, values or {})
-    read = reader.read(tree.body)
+    try:
+        read = reader.read(tree.body)
+    except RecursionError:
+        raise ValueError(f"{shown(text)}: {_DEEP}") from None
+    _demand_small(read, text)
     return Expression(text, tuple(dict.fromkeys(reader.fields)), read)
+
+
+def demand_name(name: str, taken: Iterable[str]) -> None:
+    """Check that a name can stand in an expression, and means nothing else there.
+
+    Raises
+    ------
+    ValueError
+        If it cannot, or does.
+    """
+    if not name.isidentifier() or iskeyword(name):
+        msg = f"{shown(name)} is no name that an expression can use; use letters, digits and _"
+        raise ValueError(msg)
+    if name == "target" or name in taken:
+        msg = f"{name} has a meaning in expressions already; give it another name"
+        raise ValueError(msg)
+
+
+_DEEP = f"its operations are nested more than {DEEPEST} deep, its values worked out; simplify it"
+
+
+def _demand_small(tree: tuple[Any, ...], text: str) -> None:
+    size, level = 0, [tree]
+    for _ in range(DEEPEST):
+        size += len(level)
+        if size > LARGEST:
+            msg = f"{shown(text)} has more than {LARGEST} operations, its values worked out"
+            raise ValueError(msg)
+        level = [part for one in level for part in one if isinstance(part, tuple)]
+        if not level:
+            return
+    msg = f"{shown(text)}: {_DEEP}"
+    raise ValueError(msg)
 
 
 class _Reader:
@@ -225,15 +267,15 @@ class _Reader:
                 return (_COMPARISONS[type(op)], self.read(left), self.read(right))
         part = ast.get_source_segment(self._text.strip(), node) or self._text
         msg = (
-            f"{part!r} is not allowed in an expression; use numbers, target.FIELD, + - * / **, "
-            f"comparisons, A if B else C, and {', '.join(FUNCTIONS)}"
+            f"{shown(part)} is not allowed in an expression; use numbers, target.FIELD, "
+            f"+ - * / **, comparisons, A if B else C, and {', '.join(FUNCTIONS)}"
         )
         raise ValueError(msg)
 
     def _named(self, name: str) -> tuple[Any, ...]:
         if name not in self._values:
-            hint = _near(name, [*self._values, *FUNCTIONS, *self._tables])
-            msg = f"{name!r} has no meaning here{hint}; a field of the target is target.{name}"
+            hint = near_names(name, [*self._values, *FUNCTIONS, *self._tables])
+            msg = f"{name!r} has no meaning here{hint}; a field of the target is target.FIELD"
             raise ValueError(msg)
         self.fields.extend(self._values[name].fields)
         return self._values[name].tree
@@ -245,8 +287,9 @@ class _Reader:
         elif name in FUNCTIONS:
             count = FUNCTIONS[name][1]
         else:
-            hint = _near(name, [*FUNCTIONS, *self._tables])
-            msg = f"there is no function or table {name!r}{hint}"
+            known = [*FUNCTIONS, *self._tables]
+            hint = near_names(name, known)
+            msg = f"there is no function or table {name!r}{hint}; known: {', '.join(known)}"
             raise ValueError(msg)
         if len(read) != count and (count is not None or len(read) < 2):
             msg = f"{name} takes {count or 'two or more'} values, not {len(read)}"
@@ -254,11 +297,6 @@ class _Reader:
         if name in self._tables:
             return ("table", self._tables[name], *read)
         return ("call", name, *read)
-
-
-def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _evaluate(tree: tuple[Any, ...], values: Mapping[str, Any]) -> Any:

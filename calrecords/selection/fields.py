@@ -40,6 +40,13 @@ class Kind(StrEnum):
     MODE = "configuration mode"
 
 
+NUMERIC = frozenset({Kind.NUMBER, Kind.TIME})
+"""The kinds of which two values have a distance."""
+
+WORDED = frozenset({Kind.TEXT, Kind.LIST, Kind.BINNING, Kind.OBSTYPE, Kind.MODE})
+"""The kinds that words can be looked for in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """What is known of a field.

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from calrecords.selection.fields import NUMERIC
 from calrecords.selection.ordering import OrderKind, OrderPart, Weight
-from calrecords.selection.rule_fields import Place
-from calrecords.selection.term_reading import TermReader, attempt
+from calrecords.selection.places import Place
+from calrecords.selection.term_reading import TermReader
 from calrecords.selection.units import read_duration
+
+_WEIGHT = "{ field = 'FIELD', scale = ... }"
 
 
 def read_order(
@@ -33,40 +36,51 @@ def read_order(
 
 
 def _order_part(reader: TermReader, given: Any, place: Place) -> OrderPart:
-    if isinstance(given, str):
-        given = {given: "0 s"} if given == OrderKind.TIME else {given: None}
     kinds = [kind.value for kind in OrderKind]
-    place.table(given, kinds)
+    if isinstance(given, str):
+        given = {given: "0 s" if given == OrderKind.TIME else None}
+    place.table(given, kinds, said="'closest_in_time', or a part such as { highest = 'FIELD' }")
     if len(given) != 1:
         msg = f"one part of an order compares in one way of {', '.join(kinds)}"
         raise place.error(msg)
     [(word, value)] = given.items()
     at = place.at(word)
     if word == OrderKind.TIME:
-        return OrderPart(OrderKind.TIME, resolution=attempt(at, read_duration, value))
+        return OrderPart(OrderKind.TIME, resolution=at.attempt(read_duration, value))
     if word == OrderKind.WEIGHTED:
-        items = at.demand(value, list, "a list of { field = ..., scale = ... }")
+        items = at.demand(value, list, f"a list of {_WEIGHT}")
         if not items:
-            msg = "the list is empty"
+            msg = f"the list is empty; write {_WEIGHT} for each field"
             raise at.error(msg)
         return OrderPart(
             OrderKind.WEIGHTED, weights=tuple(_weight(reader, one, at) for one in items)
         )
-    name = at.demand(value, str, "the name of a field")
-    return OrderPart(OrderKind(word), attempt(at, reader.names.resolve, name))
+    label = at.demand(value, str, f"a field to compare, {{ {word} = 'FIELD' }}")
+    return OrderPart(OrderKind(word), _comparable(reader, label, at))
 
 
 def _weight(reader: TermReader, given: Any, place: Place) -> Weight:
-    place.table(given, ["field", "scale"], ["field", "scale"])
+    place.table(given, ["field", "scale"], ["field", "scale"], said=_WEIGHT)
     label = place.demand(given["field"], str, "the name of a field")
     at = place.at(label)
-    name = attempt(at, reader.names.resolve, label)
+    name = _comparable(reader, label, at)
     scale = given["scale"]
     if isinstance(scale, dict):
         at.table(scale, ["expr"], ["expr"])
-        return Weight(name, reader.expression(at.demand(scale["expr"], str, "a text"), at))
-    width = attempt(at, reader.names.tolerance, name, scale)
+        text = at.demand(scale["expr"], str, "an expression in quotes")
+        return Weight(name, reader.values.expression(text, at))
+    width = at.at("scale").attempt(reader.values.names.tolerance, name, scale)
     if not width:
         msg = "the scale is 0, by which nothing can be divided"
         raise at.error(msg)
     return Weight(name, width)
+
+
+def _comparable(reader: TermReader, label: str, place: Place) -> str:
+    """Return our field of a name, of which it must be possible to say how far two are apart."""
+    name: str = place.attempt(reader.values.names.resolve, label)
+    kind = reader.values.names.of(name).kind
+    if kind not in NUMERIC:
+        msg = f"{label} is of kind {kind.value}; only numbers and times have an order"
+        raise place.error(msg)
+    return name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from calrecords.errors import InvalidTargetError
+from calrecords.errors import InvalidTargetError, RuleError
 from calrecords.frames import CalibrationFrame
 from calrecords.matching import Probe
 from calrecords.selection.bound_tests import BoundTest, probe_tests, term_test
@@ -136,6 +136,20 @@ def ask(
     RuleError
         If an expression of the rule cannot be computed for this target.
     """
+    try:
+        return _ask(rule, target, created_before, include_bad, as_of, max_results)
+    except RuleError as error:
+        raise rule.error(error) from None
+
+
+def _ask(
+    rule: Rule,
+    target: Target,
+    created_before: datetime | None,
+    include_bad: bool,
+    as_of: datetime | None,
+    max_results: int | None,
+) -> Question:
     values = target.values
     plan = rule.plan
     wanted = dict(plan.constants)

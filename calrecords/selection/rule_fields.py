@@ -1,91 +1,33 @@
-"""The fields that a file of rules may name, and where in the file something is."""
+"""The fields that a file of rules may name, and how their values are written there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from calrecords.errors import RuleError
 from calrecords.selection.fields import (
     ATTRIBUTES_PREFIX,
     OUR_FIELDS,
     Field,
     Kind,
-    attribute_field,
     canonical_value,
     number_of,
 )
+from calrecords.selection.places import shown
 from calrecords.selection.spelling import near_names
-from calrecords.selection.units import in_unit, known_unit, read_duration, split_quantity
+from calrecords.selection.units import in_unit, read_duration, split_quantity
 from calrecords.vocabulary import parse_time
 
-_KINDS = {kind.value: kind for kind in (Kind.TEXT, Kind.NUMBER, Kind.FLAG, Kind.TIME, Kind.LIST)}
+DECLARED_KINDS = {
+    kind.value: kind for kind in (Kind.TEXT, Kind.NUMBER, Kind.FLAG, Kind.TIME, Kind.LIST)
+}
+"""The kinds of attributes that a file may declare, beside a unit."""
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a file of rules something is, for messages.
-
-    Attributes
-    ----------
-    file : str
-        The file.
-    parts : tuple of str
-        What leads to it.
-    """
-
-    file: str
-    parts: tuple[str, ...] = ()
-
-    def at(self, part: str) -> Place:
-        """Return a place inside of this one."""
-        return Place(self.file, (*self.parts, part))
-
-    def error(self, message: object) -> RuleError:
-        """Return an error that names this place."""
-        return RuleError(": ".join([self.file, *self.parts, str(message)]))
-
-    def demand(self, value: Any, kind: type | tuple[type, ...], said: str) -> Any:
-        """Return a value of the file that must be of some type.
-
-        Raises
-        ------
-        RuleError
-            If it is of another type.
-        """
-        is_flag = isinstance(value, bool) and kind is not bool
-        if is_flag or not isinstance(value, kind):
-            msg = f"write {said}, not {_shown(value)}"
-            raise self.error(msg)
-        return value
-
-    def table(self, value: Any, allowed: Iterable[str], needed: Iterable[str] = ()) -> Any:
-        """Return a table of the file, of whose keys each is allowed.
-
-        Raises
-        ------
-        RuleError
-            If it is no table, or a key is not known, or one is missing.
-        """
-        self.demand(value, dict, "a table")
-        known = list(allowed)
-        for key in value:
-            if key not in known:
-                hint = near_names(key, known)
-                msg = f"there is no {key!r} here{hint}; known: {', '.join(known)}"
-                raise self.error(msg)
-        for key in needed:
-            if key not in value:
-                msg = f"{key!r} is missing; add it"
-                raise self.error(msg)
-        return value
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_SPELLED = frozenset({Kind.TEXT, Kind.OBSTYPE, Kind.MODE, Kind.BINNING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +57,17 @@ class FieldNames:
             return self.aliases[name]
         if name in OUR_FIELDS or name in self.attributes:
             return name
+        attribute = name.removeprefix(ATTRIBUTES_PREFIX)
+        if attribute in self.attributes:
+            return attribute
+        if not name.strip():
+            msg = "the name of a field is empty"
+            raise ValueError(msg)
         hint = near_names(name, self.known)
         msg = (
-            f"the field {name!r} is not known{hint}; if it is an attribute of frames or targets, "
-            f"declare it: [attributes] {name} = 'text' (or number, flag, time, list, or a unit)"
+            f"the field {name!r} is not known{hint}; known: {', '.join(self.known)}; if it is an "
+            f"attribute of frames or targets, declare it: [attributes] {_key(attribute)} = 'text' "
+            "(or number, flag, time, list, or a unit)"
         )
         raise ValueError(msg)
 
@@ -126,7 +75,7 @@ class FieldNames:
     def known(self) -> list[str]:
         """All names that have a meaning."""
         own = [name for name in self.attributes if not name.startswith(ATTRIBUTES_PREFIX)]
-        return [*self.aliases, *own, *OUR_FIELDS]
+        return list(dict.fromkeys([*self.aliases, *own, *OUR_FIELDS]))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -150,15 +99,19 @@ class FieldNames:
             return quantity(value, known.unit)
         if known.kind is Kind.TIME:
             return read_moment(value)
-        if name in OUR_FIELDS:
-            return canonical_value(name, value)
+        if known.kind in _SPELLED and not isinstance(value, str):
+            msg = f"write a text in quotes, not {shown(value)}"
+            raise ValueError(msg)
         if known.kind is Kind.FLAG and not isinstance(value, bool):
-            msg = f"write true or false, not {value!r}"
+            msg = f"write true or false, not {shown(value)}"
             raise ValueError(msg)
-        if known.kind is Kind.TEXT and not isinstance(value, str):
-            msg = f"write a text in quotes, not {value!r}"
+        if name not in OUR_FIELDS:
+            return value
+        found = canonical_value(name, value)
+        if found is None:
+            msg = "the text is empty; to ask for what has no value, write present = false"
             raise ValueError(msg)
-        return value
+        return found
 
     def tolerance(self, name: str, value: Any) -> float:
         """Return a tolerance in the unit of a field; of times in seconds.
@@ -173,9 +126,13 @@ class FieldNames:
             return read_duration(value).total_seconds()
         width = quantity(value, known.unit)
         if width < 0:
-            msg = f"a tolerance is 0 or more, not {value!r}"
+            msg = f"a tolerance is 0 or more, not {shown(value)}"
             raise ValueError(msg)
         return width
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else f'"{name}"'
 
 
 def quantity(value: Any, unit: str) -> float:
@@ -187,11 +144,11 @@ def quantity(value: Any, unit: str) -> float:
         If it is none.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        msg = f"write a number, or a text such as '0.5 deg', not {value!r}"
+        msg = f"write a number, or a text such as '0.5 deg', not {shown(value)}"
         raise TypeError(msg)
     number, given = split_quantity(value)
     if number_of(number) is None:
-        msg = f"write a finite number, not {value!r}"
+        msg = f"write a finite number, not {shown(value)}"
         raise ValueError(msg)
     return in_unit(number, given, unit)
 
@@ -204,62 +161,14 @@ def read_moment(value: Any) -> datetime:
     ValueError
         If it is none.
     """
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, date):
-        return parse_time(value.isoformat())
-    if not isinstance(value, str):
-        msg = f"write a time as '2026-03-10T04:00:00', not {value!r}"
+    if not isinstance(value, date | str):
+        msg = f"write a time as '2026-03-10T04:00:00', not {shown(value)}"
         raise TypeError(msg)
-    return parse_time(value)
-
-
-def read_field_names(document: Mapping[str, Any], place: Place) -> FieldNames:
-    """Return what the tables ``[fields]`` and ``[attributes]`` of a file say.
-
-    Raises
-    ------
-    RuleError
-        If a name, a kind or a unit is not known.
-    """
-    aliases: dict[str, str] = {}
-    at = place.at("[fields]")
-    for name, ours in at.demand(document.get("fields", {}), dict, "a table").items():
-        aliases[name] = _aliased(name, at.demand(ours, str, "the name of a field"), at)
-    attributes: dict[str, Field] = {}
-    at = place.at("[attributes]")
-    for name, kind in at.demand(document.get("attributes", {}), dict, "a table").items():
-        field_name = attribute_field(name)
-        if field_name != name and field_name not in aliases.values():
-            msg = (
-                f"{name!r} is one of our fields; to mean an attribute of this name, "
-                f"write [fields] {name} = '{field_name}'"
-            )
-            raise at.error(msg)
-        attributes[field_name] = _declared(name, kind, at)
-    for ours in aliases.values():
-        if ours not in OUR_FIELDS:
-            attributes.setdefault(ours, Field(Kind.TEXT))
-    return FieldNames(aliases, attributes)
-
-
-def _aliased(name: str, ours: str, place: Place) -> str:
-    if ours in OUR_FIELDS:
-        return ours
-    if ours.startswith(ATTRIBUTES_PREFIX) and len(ours) > len(ATTRIBUTES_PREFIX):
-        return attribute_field(ours.removeprefix(ATTRIBUTES_PREFIX))
-    hint = near_names(ours, OUR_FIELDS)
-    msg = f"{name}: {ours!r} is not one of our fields{hint}; an attribute is 'attributes.{ours}'"
-    raise place.error(msg)
-
-
-def _declared(name: str, kind: Any, place: Place) -> Field:
-    place.at(name).demand(kind, str, "'text', 'number', 'flag', 'time', 'list' or a unit")
-    if kind in _KINDS:
-        return Field(_KINDS[kind])
     try:
-        return Field(Kind.NUMBER, known_unit(kind))
-    except ValueError as error:
-        hint = near_names(kind, _KINDS)
-        msg = f"{kind!r} is neither text, number, flag, time, list{hint} nor a unit: {error}"
-        raise place.at(name).error(msg) from None
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return parse_time(value if isinstance(value, str) else value.isoformat())
+    except (ValueError, OverflowError) as error:
+        said = str(error)
+        msg = said if said.startswith("cannot read") else f"cannot read {shown(value)}: {said}"
+        raise ValueError(msg) from None

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import stat
+import re
 import tomllib
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from calrecords.errors import RuleError
-from calrecords.selection.rule_reading import read_rule_set
+from calrecords.selection.places import shown
+from calrecords.selection.rule_set_reading import read_rule_set
 from calrecords.selection.rule_sets import RuleSet
 from calrecords.selection.spelling import near_names
+from calrecords.selection.text_files import read_text
 
 LARGEST_BYTES = 1 << 20
 """How long a file of rules may be, in bytes."""
 
+_LINE = re.compile(r"at line (\d+)")
 _SHIPPED = Path(__file__).parent / "rules"
 
 
@@ -44,13 +48,22 @@ def load_rules(rules: str | Path | RuleSet = "lco") -> RuleSet:
     if isinstance(rules, str) and rules in shipped_rules():
         return _shipped(rules)
     path = Path(rules)
-    is_name = path.suffix == "" and path.name == str(rules) and not path.exists()
-    if is_name:
+    with suppress(RuntimeError):  # there is no such user
+        path = path.expanduser()
+    if path.suffix == "" and path.name == str(rules) and not _is_there(path):
         hint = near_names(str(rules), shipped_rules())
         shipped = ", ".join(shipped_rules())
-        msg = f"there are no rules {str(rules)!r}{hint}; name {shipped}, or the path of a file"
+        msg = f"there are no rules {shown(str(rules))}{hint}; name {shipped}, or the path of a file"
         raise RuleError(msg)
     return read_rule_set(_document(path), str(rules))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=8)
@@ -60,36 +73,25 @@ def _shipped(name: str) -> RuleSet:
 
 
 def _document(path: Path) -> dict[str, Any]:
+    what = f"a TOML file of rules, or those that ship: {', '.join(shipped_rules())}"
+    text = read_text(path, what=what, largest=LARGEST_BYTES)
     try:
-        text = _bytes(path).decode("utf-8")
         return tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        msg = f"{path}: it is not UTF-8 text (byte {error.start}); save it as UTF-8"
-        raise RuleError(msg) from None
     except tomllib.TOMLDecodeError as error:
-        msg = f"{path}: it is not TOML: {error}"
+        msg = f"{path}: it is not TOML: {error}{_quoted(text, str(error))}"
         raise RuleError(msg) from None
     except RecursionError:
         msg = f"{path}: its tables are nested too deep"
         raise RuleError(msg) from None
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        found = path.stat()
-        is_file = stat.S_ISREG(found.st_mode)
-        read = path.read_bytes() if is_file and found.st_size <= LARGEST_BYTES else b""
-    except OSError as error:
-        msg = f"{path}: it cannot be read: {error.strerror}"
-        raise RuleError(msg) from None
     except ValueError:
-        msg = f"{str(path)!r} is not the path of a file"
+        msg = f"{path}: it holds a number of too many digits"
         raise RuleError(msg) from None
-    if not is_file:
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-        msg = f"{path}: it is {kind}; name a TOML file of rules"
-        raise RuleError(msg)
-    if found.st_size > LARGEST_BYTES:
-        msg = f"{path}: it has {found.st_size} bytes, and rules have at most {LARGEST_BYTES}"
-        raise RuleError(msg)
-    return read
+
+
+def _quoted(text: str, error: str) -> str:
+    """Return the line that an error names."""
+    number = _LINE.search(error)
+    lines = text.split("\n")
+    if number is None or int(number[1]) > len(lines):
+        return ""
+    return f": {shown(lines[int(number[1]) - 1].strip())}"

@@ -52,6 +52,12 @@ class RuleSet:
             for caltype, rules in found.items()
         }
 
+    @property
+    def _said(self) -> str:
+        """What messages call them: by their file, unless it has their name."""
+        is_told = self.source in {"", f"{self.name}.toml"}
+        return self.name if is_told else f"{self.name} ({self.source})"
+
     def rule(self, name: str) -> Rule:
         """Return the rule of a name.
 
@@ -64,7 +70,7 @@ class RuleSet:
             if rule.name == name:
                 return rule
         hint = near_names(name, [rule.name for rule in self.rules])
-        msg = f"the rules {self.name} have no rule {name!r}{hint}"
+        msg = f"the rules {self._said} have no rule {name!r}{hint}"
         raise RuleError(msg)
 
     def rule_for(self, caltype: str, target: Target) -> Rule:
@@ -86,14 +92,14 @@ class RuleSet:
             known = ", ".join(self.caltypes) or "none"
             hint = near_names(caltype, self.caltypes)
             msg = (
-                f"the rules {self.name} have no calibration type {caltype!r}{hint}; known: {known}"
+                f"the rules {self._said} have no calibration type {caltype!r}{hint}; known: {known}"
             )
             raise RuleError(msg)
         where = ", ".join(
             f"{name} {target.values.get(name)}" for name in ("site", "camera", "instrument")
         )
         msg = (
-            f"no rule of {self.name} for {caltype} is for {where} at "
+            f"no rule of {self._said} for {caltype} is for {where} at "
             f"{target.dateobs:%Y-%m-%dT%H:%M:%S}; its rules: {', '.join(r.name for r in rules)}"
         )
         raise RuleError(msg)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from calrecords.errors import RuleError
 from calrecords.matching import MatchSet
 from calrecords.selection.branches import ALWAYS, AllOf, Conditional
 from calrecords.selection.fields import is_in_keys
@@ -104,6 +105,8 @@ class Rule:
         What a missing value means where a term does not say; None is each operator's own.
     labels : mapping
         Fields as the rule file calls them.
+    source : str
+        The file that it was read from, for messages.
     """
 
     name: str
@@ -132,6 +135,7 @@ class Rule:
     stale_after: timedelta | None = None
     nulls: Nulls | None = None
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    source: str = field(default="", compare=False)
 
     @property
     def specificity(self) -> tuple[bool, bool, bool, bool]:
@@ -144,12 +148,22 @@ class Rule:
         times = self.effective_from is None and self.effective_until is None
         return times and not any(self.specificity)
 
+    def error(self, error: RuleError) -> RuleError:
+        """Return an error of what it says, with its file and its name."""
+        return RuleError(f"{self.source}: rule {self.name}: {error}")
+
     def count_for(self, direction: Direction) -> Count:
         """Return how many are wanted, where no branch says otherwise."""
         return self.count or (_ONE_OF_EACH if direction is Direction.BRACKET else _ONE)
 
     def applies_to(self, target: Target) -> bool:
         """Return whether it is for a target."""
+        try:
+            return self._applies_to(target)
+        except RuleError as error:
+            raise self.error(error) from None
+
+    def _applies_to(self, target: Target) -> bool:
         values = target.values
         scopes = (
             (self.cameras, "camera"),
@@ -165,6 +179,12 @@ class Rule:
 
     def requirement_for(self, target: Target) -> Requirement | None:
         """Return whether a target cannot, or can, do without; None where it is not asked for."""
+        try:
+            return self._requirement_for(target)
+        except RuleError as error:
+            raise self.error(error) from None
+
+    def _requirement_for(self, target: Target) -> Requirement | None:
         if self.required_when is None and self.permitted_when is None:
             return Requirement.REQUIRED
         if self.required_when is not None and self.required_when.holds_for(target.values):

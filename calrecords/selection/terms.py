@@ -148,7 +148,11 @@ class Term:
         RuleError
             If an expression cannot be computed for this target.
         """
-        asked = [_asked(part, values) for part in (self.value, self.around)]
+        try:
+            asked = [_asked(part, values) for part in (self.value, self.around)]
+        except RuleError as error:
+            msg = f"{self.name}: {error}"
+            raise RuleError(msg) from None
         missing = [
             " and ".join(_fields_of(part, values))
             for part, value in zip((self.value, self.around), asked, strict=True)
@@ -295,7 +299,7 @@ def _within(term: Term, tolerance: Any, around: Any) -> Callable[[Any], bool]:
 def _demand_number(term: Term, value: Any) -> float:
     number = number_of(value)
     if number is None:
-        msg = f"the term {term.name} needs a number, and {value!r} is none"
+        msg = f"{term.name}: it needs a number, and {value!r} is none"
         raise RuleError(msg)
     return number
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import timedelta
+
+from calrecords.selection.spelling import near_names
 
 _SAME_AS: dict[str, dict[str, float]] = {
     "time": {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0},
@@ -55,9 +56,7 @@ def known_unit(unit: str) -> str:
         If it is not.
     """
     if unit not in _DIMENSION_OF:
-        near = difflib.get_close_matches(unit, UNITS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        msg = f"the unit {unit!r} is not known; {hint}Known are {', '.join(UNITS)}"
+        msg = f"the unit {unit!r} is not known{near_names(unit, UNITS)}; known: {', '.join(UNITS)}"
         raise ValueError(msg)
     return unit
 
@@ -93,7 +92,13 @@ def read_duration(value: object) -> timedelta:
     if not isinstance(value, str):
         msg = f"write a time with its unit, for example '90 d', not {value!r}"
         raise TypeError(msg)
-    number, unit = split_quantity(value)
+    try:
+        number, unit = split_quantity(value)
+    except ValueError as error:
+        if _QUANTITY.fullmatch(value) is not None:
+            raise
+        msg = f"cannot read {value!r} as a length of time; write it as '90 d', or in s, min or h"
+        raise ValueError(msg) from error
     if not unit:
         msg = f"{value!r} has no unit; write it as '{value.strip()} d', or in s, min or h"
         raise ValueError(msg)

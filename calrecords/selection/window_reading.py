@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from calrecords.selection.rule_fields import Place
-from calrecords.selection.term_reading import attempt, read_word
+from calrecords.selection.places import Place
 from calrecords.selection.terms import Ends
 from calrecords.selection.units import read_duration
 from calrecords.selection.windows import Count, Direction, Window
+
+_IN_WINDOW = ("within", "before", "after", "ends")
+_MOST = 1_000_000
+"""The highest count: more calibrations than anybody combines, and what a database can hold."""
 
 
 def read_direction(table: Mapping[str, Any], place: Place) -> Direction | None:
@@ -22,7 +25,7 @@ def read_direction(table: Mapping[str, Any], place: Place) -> Direction | None:
         If there is no such direction.
     """
     given = table.get("direction")
-    return None if given is None else read_word(Direction, given, place.at("direction"))
+    return None if given is None else place.at("direction").word(Direction, given)
 
 
 def read_window(table: Mapping[str, Any], place: Place, ends: Ends | None) -> Window | None:
@@ -38,20 +41,22 @@ def read_window(table: Mapping[str, Any], place: Place, ends: Ends | None) -> Wi
         return None
     at = place.at("window")
     if isinstance(given, dict):
-        at.table(given, ["within", "before", "after", "ends"])
+        at.table(given, _IN_WINDOW)
         if "ends" in given:
-            ends = read_word(Ends, given["ends"], at.at("ends"))
+            ends = at.at("ends").word(Ends, given["ends"])
     else:
         given = {"within": given}
     if given.keys() <= {"ends"}:
         msg = "say how far: '90 d', or { before = '90 d', after = '1 d' }"
         raise at.error(msg)
+    if given.keys() >= {"within", "before", "after"}:
+        msg = "within has no say beside before and after; remove it"
+        raise at.error(msg)
+    lengths = {key: read_length(given, key, at) for key in ("within", "before", "after")}
     if ends is None:
         msg = "say whether its ends belong to the window: ends = 'open' or 'closed'"
         raise at.error(msg)
-    both = read_length(given, "within", at)
-    before = read_length(given, "before", at)
-    after = read_length(given, "after", at)
+    both, before, after = lengths.values()
     return Window(both if before is None else before, both if after is None else after, ends)
 
 
@@ -65,7 +70,7 @@ def read_length(table: Mapping[str, Any], key: str, place: Place) -> timedelta |
     """
     if key not in table:
         return None
-    found: timedelta = attempt(place.at(key), read_duration, table[key])
+    found: timedelta = place.at(key).attempt(read_duration, table[key])
     return found
 
 
@@ -83,12 +88,13 @@ def read_count(table: Mapping[str, Any], place: Place) -> Count | None:
     at = place.at("count")
     if isinstance(given, int) and not isinstance(given, bool):
         given = {"max": given}
-    at.table(given, ["min", "max"])
-    numbers = [
-        at.at(key).demand(given.get(key, default), int, "a whole number")
-        for key, default in (("min", 1), ("max", max(1, given.get("min", 1))))
-    ]
-    if not 1 <= numbers[0] <= numbers[1]:
-        msg = f"write numbers of which 1 <= min <= max, not {numbers[0]} and {numbers[1]}"
+    at.table(given, ["min", "max"], said="a whole number, or { min = 1, max = 4 }")
+    if not given:
+        msg = "it is empty; say min, max or both"
         raise at.error(msg)
-    return Count(*numbers)
+    fewest = at.at("min").demand(given.get("min", 1), int, "a whole number")
+    most = at.at("max").demand(given.get("max", max(1, fewest)), int, "a whole number")
+    if not 1 <= fewest <= most <= _MOST:
+        msg = f"write numbers of which 1 <= min <= max <= {_MOST}, not {fewest} and {most}"
+        raise at.error(msg)
+    return Count(fewest, most)

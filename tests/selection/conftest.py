@@ -6,7 +6,7 @@ import pytest
 
 from calrecords.frames import CalibrationFrame, FrameVersion
 from calrecords.selection import make_target
-from calrecords.selection.rule_reading import read_rule_set
+from calrecords.selection.rule_set_reading import read_rule_set
 from calrecords.vocabulary import Binning, Verdict
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

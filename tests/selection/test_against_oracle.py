@@ -18,7 +18,7 @@ from calrecords.errors import RuleError
 from calrecords.frames import CalibrationFrame, FrameVersion
 from calrecords.selection import ask, choose_among, make_target, rank
 from calrecords.selection.fields import value_of
-from calrecords.selection.rule_reading import read_rule_set
+from calrecords.selection.rule_set_reading import read_rule_set
 from calrecords.vocabulary import Verdict
 
 spec = importlib.util.spec_from_file_location("oracle", Path(__file__).parent / "oracle.py")

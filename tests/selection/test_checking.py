@@ -3,7 +3,7 @@ import pytest
 from calrecords.selection import load_rules, shipped_rules
 from calrecords.selection.checking import find_mistakes
 from calrecords.selection.findings import Finding
-from calrecords.selection.rule_reading import read_rule_set
+from calrecords.selection.rule_set_reading import read_rule_set
 
 
 def rule(name="one", **keys):

@@ -2,7 +2,7 @@
 
 from calrecords.selection import load_rules
 from calrecords.selection.costs import Cost, costs
-from calrecords.selection.rule_reading import read_rule_set
+from calrecords.selection.rule_set_reading import read_rule_set
 
 
 def test_each_rule_says_what_it_costs():

@@ -4,7 +4,7 @@ import pytest
 
 from calrecords.errors import RuleError
 from calrecords.selection import Requirement, load_rules
-from calrecords.selection.rule_reading import read_rule_set
+from calrecords.selection.rule_set_reading import read_rule_set
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -170,5 +170,7 @@ def test_times_are_compared_as_times(passing, rule, target, make_frame):
 
 def test_a_number_that_the_target_does_not_have_as_one_is_an_error(rule, target):
     made = rule(ATTRIBUTES, terms=[{"field": "wave", "within": 1, "ends": "open"}])
-    with pytest.raises(RuleError, match=r"the term wave needs a number, and 'blue' is none"):
+    with pytest.raises(
+        RuleError, match=r"test.toml: rule only: wave: it needs a number, and 'blue' is none"
+    ):
         ask(made, target(wave="blue"))
