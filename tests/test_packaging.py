@@ -64,7 +64,7 @@ def test_the_wheel_works_in_a_clean_environment_from_an_empty_folder(wheel, tmp_
     run(clean / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, cwd=empty)
     calrecords = clean / "bin" / "calrecords"
     shown = run(calrecords, "db", "upgrade", "--db", "records.sqlite", cwd=empty)
-    assert shown.strip().endswith("schema 0002, needed 0002")
+    assert shown.strip().endswith("schema 0003, needed 0003")
     run(calrecords, "db", "check", "--db", "records.sqlite", cwd=empty)
     shown = run(calrecords, "demo", cwd=empty)
     assert "All frames came back with the checksums they went in with." in shown

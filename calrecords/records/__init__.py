@@ -8,6 +8,16 @@ validity, and what is still being ingested. Nothing of SQLAlchemy leaves this pa
 from __future__ import annotations
 
 from calrecords.records.affected import AffectedFrame
+from calrecords.records.auditing import Audits, HeldAudit, RecordedAudit, Sighting
+from calrecords.records.auditing_fixes import RecordFixes
+from calrecords.records.auditing_journal import HeldName, JournalReads, JournalRow, ObjectRow
+from calrecords.records.auditing_reads import (
+    AuditedFrame,
+    AuditedVersion,
+    AuditReads,
+    AuditScope,
+    Stratum,
+)
 from calrecords.records.choices import Choices
 from calrecords.records.claims import Claim
 from calrecords.records.correcting import MENDABLE
@@ -26,21 +36,35 @@ __all__ = [
     "MENDABLE",
     "AffectedFrame",
     "Asked",
+    "AuditReads",
+    "AuditScope",
+    "AuditedFrame",
+    "AuditedVersion",
+    "Audits",
     "Choices",
     "Claim",
     "EventKind",
     "FrameFilter",
+    "HeldAudit",
+    "HeldName",
     "HistoryEvent",
     "Intent",
     "Journal",
+    "JournalReads",
+    "JournalRow",
     "Judgements",
     "NewVersion",
+    "ObjectRow",
     "Overrides",
     "PartialDigest",
     "RecordDatabase",
+    "RecordFixes",
+    "RecordedAudit",
     "RecordedInput",
     "RecordedOverride",
     "RecordedUse",
+    "Sighting",
+    "Stratum",
     "Subject",
     "Uses",
 ]

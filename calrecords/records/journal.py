@@ -95,7 +95,7 @@ class Journal:
         """
         check_intent(intent)
         with self._database.write_rows() as connection:
-            _one_at_a_time(connection, intent.basename)
+            one_at_a_time(connection, intent.basename)
             demand_identity(connection, intent.basename, intent.facts)
             rows = connection.execute(_of_basename, {"named": intent.basename}).all()
             same = _row_of(rows, intent)
@@ -126,7 +126,7 @@ class Journal:
             if entry is None or entry.state not in UNFINISHED:
                 return None
             connection = session.connection()
-            _one_at_a_time(connection, entry.basename)
+            one_at_a_time(connection, entry.basename)
             rows = connection.execute(_of_basename, {"named": entry.basename}).all()
             if not _make_free(connection, rows):
                 return None
@@ -192,7 +192,7 @@ def _readable(entry: JournalEntry) -> Ingestion | None:
         return None
 
 
-def _one_at_a_time(connection: Connection, basename: str) -> None:
+def one_at_a_time(connection: Connection, basename: str) -> None:
     """Let claims of one basename wait for each other; SQLite's writers always do."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(basename))))

@@ -20,7 +20,7 @@ from calrecords.records.urls import shown
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """Revision of the schema that this version of calrecords reads and writes."""
 
 _PACKAGE = Path(__file__).parents[1]

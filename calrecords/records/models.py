@@ -308,3 +308,34 @@ class JournalEntry(Base):
     next_attempt_at: Mapped[datetime | None] = mapped_column(default=None)
     lease_owner: Mapped[str | None] = mapped_column(default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class Audit(Base):
+    """One comparison of records, archive, file store and cache, and how far it has come."""
+
+    __tablename__ = "audits"
+
+    id: Mapped[int] = mapped_column(Identifier, primary_key=True, init=False)
+    question: Mapped[str]
+    progress: Mapped[dict[str, Any]]
+    started_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    lease_owner: Mapped[str | None] = mapped_column(default=None)
+    lease_until: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class AuditFinding(Base):
+    """A fault that an audit saw; the same fault has the same fingerprint in every audit."""
+
+    __tablename__ = "audit_findings"
+    __table_args__ = (UniqueConstraint("audit_id", "fingerprint"), Index(None, "fingerprint"))
+
+    id: Mapped[int] = mapped_column(Identifier, primary_key=True, init=False)
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audits.id"))
+    fingerprint: Mapped[str]
+    kind: Mapped[str]
+    name: Mapped[str]
+    found: Mapped[str]
+    what: Mapped[dict[str, Any]]
+    seen_at: Mapped[datetime]

@@ -201,7 +201,7 @@ def test_the_schema_goes_up_and_down(run, environment):
     assert run("db", "check").code == exit_codes.CONFIGURATION
     assert run("db", "current", "--json").json["revision"] is None
     assert not place.exists()
-    assert run("db", "upgrade", "--json").json["revision"] == "0002"
+    assert run("db", "upgrade", "--json").json["revision"] == "0003"
     assert run("db", "check").code == exit_codes.OK
     assert run("db", "downgrade", "base", "--yes", "--json").json["revision"] is None
     assert run("query").code == exit_codes.CONFIGURATION

@@ -14,6 +14,8 @@ from calrecords.records.urls import database_url
 
 ALL_TABLES = {
     "archives",
+    "audit_findings",
+    "audits",
     "calibration_frames",
     "corrections",
     "frame_inputs",
@@ -32,7 +34,7 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
+revision, down_revision, branch_labels, depends_on = "0004", "0003", None, None
 
 
 def upgrade():
@@ -59,7 +61,7 @@ def next_version(tmp_path):
         folder = tmp_path / "migrations"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(migrations.script_location(), folder)
-        (folder / "versions" / "0003_next.py").write_text(NEXT.format(failure=failure))
+        (folder / "versions" / "0004_next.py").write_text(NEXT.format(failure=failure))
         return folder
 
     return make
@@ -88,7 +90,7 @@ def test_the_way_up_down_and_up_again_leaves_nothing_behind(backend, empty_place
     database = RecordDatabase(empty_place)
     database.upgrade()
     assert (database.revision(), backend.tables(empty_place)) == (
-        "0002",
+        "0003",
         ALL_TABLES | {"alembic_version"},
     )
     database.downgrade("base")
@@ -172,6 +174,40 @@ def test_what_0001_holds_is_kept_on_the_way_up_and_down(backend, empty_place, sh
     database.close()
 
 
+SECOND_ROWS = (
+    *FIRST_ROWS[:-1],
+    "INSERT INTO match_sets (id, fields, obstype, recorded_at)"
+    " VALUES (1, '[\"site\"]', '', '2026-01-01 00:00:00.000000')",
+    "INSERT INTO corrections (id, version_id, field, reason, author, recorded_at)"
+    " VALUES (1, 1, 'filter', 'x', 'ana', '2026-01-01 00:00:00.000000')",
+    "SELECT 1",
+)
+AUDIT_ROWS = (
+    "INSERT INTO audits (id, question, progress, started_at, updated_at)"
+    " VALUES (1, '{}', '{}', '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+    "INSERT INTO audit_findings (id, audit_id, fingerprint, kind, name, found, what, seen_at)"
+    " VALUES (1, 1, 'f', 'object missing', 'flat', 'x', '{}', '2026-01-01 00:00:00')",
+    "SELECT 1",
+)
+
+
+def test_what_0002_holds_is_kept_on_the_way_up_and_down(backend, empty_place, shape):
+    database = RecordDatabase(empty_place)
+    database.upgrade("0002")
+    before = shape(empty_place)
+    backend.sql(empty_place, *SECOND_ROWS)
+    asked = (*KEPT, "SELECT fields, obstype FROM match_sets", "SELECT field FROM corrections")
+    kept = [backend.sql(empty_place, statement) for statement in asked]
+    database.upgrade()
+    assert [backend.sql(empty_place, statement) for statement in asked] == kept
+    assert database.get(basename="flat").attributes == {"GAIN": 1e300}
+    backend.sql(empty_place, *AUDIT_ROWS)
+    database.downgrade("0002")
+    assert [backend.sql(empty_place, statement) for statement in asked] == kept
+    assert shape(empty_place) == before
+    database.close()
+
+
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failed_migration_leaves_nothing_and_the_next_one_works(
     database, backend, place, sql, next_version, failure
@@ -186,7 +222,7 @@ def test_a_failed_migration_leaves_nothing_and_the_next_one_works(
     migrations.upgrade(url, scripts=next_version())
     assert backend.tables(place) == ALL_TABLES | {"alembic_version", "halfway"}
     assert sql("SELECT code FROM sites") == [("changed",)]
-    assert database.revision() == "0003"
+    assert database.revision() == "0004"
 
 
 def test_a_failed_first_migration_leaves_an_empty_database(empty_place, backend):
@@ -254,9 +290,9 @@ def test_foreign_keys_hold_once_migrations_are_done(sqlite_database, record_in):
 
 def test_an_old_schema_is_told_to_upgrade(database):
     with database.read() as connection, pytest.raises(SchemaError) as raised:
-        migrations.check(connection, head="0003")
+        migrations.check(connection, head="0004")
     assert str(raised.value) == (
-        f"{database.place} has schema 0002, older than 0003; run: calrecords db upgrade"
+        f"{database.place} has schema 0003, older than 0004; run: calrecords db upgrade"
     )
 
 
@@ -271,9 +307,9 @@ def test_an_old_schema_is_told_to_upgrade(database):
     ],
 )
 def test_a_revision_that_is_not_there_is_a_schema_error(database, verb, revision):
-    with pytest.raises(SchemaError, match=f"cannot {verb} to '.*'.*known are: 0001, 0002$"):
+    with pytest.raises(SchemaError, match=f"cannot {verb} to '.*'.*known are: 0001, 0002, 0003$"):
         getattr(database, verb)(revision)
-    assert database.revision() == "0002"
+    assert database.revision() == "0003"
 
 
 OPEN = """
@@ -293,7 +329,7 @@ def test_processes_that_find_no_schema_at_once_all_succeed(
     backend, empty_place, together, round_number
 ):
     verb = "open" if backend.name == "sqlite" else "upgrade"
-    assert together(OPEN, *[(empty_place, verb)] * 4) == ["0002\n"] * 4
+    assert together(OPEN, *[(empty_place, verb)] * 4) == ["0003\n"] * 4
 
 
 def test_threads_that_open_one_new_file_at_once_all_succeed(tmp_path):
@@ -308,4 +344,4 @@ def test_threads_that_open_one_new_file_at_once_all_succeed(tmp_path):
     for thread in threads:
         thread.join()
     database.close()
-    assert found == ["0002"] * 4
+    assert found == ["0003"] * 4

@@ -1,0 +1,69 @@
+"""A record is mended only where it still says what was seen."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from calrecords.errors import DuplicateRecordError
+from calrecords.frames import ContentDigest
+from calrecords.records import AuditReads, AuditScope, RecordFixes
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+OTHER = ContentDigest("0" * 32, "1" * 64, 5)
+
+
+@pytest.fixture
+def fixes(database):
+    return RecordFixes(database)
+
+
+@pytest.fixture
+def read(database):
+    """Return a function that gives a frame with its versions."""
+    return lambda name="flat": AuditReads(database, AuditScope()).named([name])[name]
+
+
+def test_a_frame_gets_the_archives_number_and_its_versions_their_times(
+    fixes, record, make_version, read
+):
+    md5s = [record(make_version(content=content)).version.md5 for content in ("one", "two")]
+    assert fixes.frame_id("flat", None, 276, {md5s[0]: NOW, "f" * 32: NOW})
+    frame = read()
+    assert (frame.frame_id, [one.archived_at for one in frame.versions]) == (276, [NOW, None])
+    assert not fixes.frame_id("flat", None, 277, {md5s[1]: NOW})
+    assert not fixes.frame_id("flat", 5, 277, {})
+    assert read() == frame
+    assert fixes.frame_id("flat", 276, 277, {})
+    assert read().frame_id == 277
+    assert not fixes.frame_id("no such frame", None, 1, {})
+
+
+def test_two_frames_never_have_one_number(fixes, record, make_version):
+    record(make_version(frame_id=7))
+    record(make_version("other"))
+    with pytest.raises(DuplicateRecordError):
+        fixes.frame_id("other", None, 7, {})
+
+
+def test_a_version_gets_another_name_or_other_checksums(fixes, record, make_version, read):
+    record(make_version(version_key="v1"))
+    before = read().current
+    assert not fixes.version_key(before.id, "v0", "v2")
+    assert fixes.version_key(before.id, "v1", "v2")
+    assert not fixes.content(before.id, OTHER.md5, OTHER)
+    assert fixes.content(before.id, before.version.md5, OTHER)
+    after = read().current.version
+    assert (after.version_key, after.md5, after.sha256, after.size) == (
+        *("v2", OTHER.md5, OTHER.sha256, OTHER.size),
+    )
+
+
+def test_two_versions_of_a_frame_never_have_one_content(fixes, record, make_version, read):
+    record(make_version(content="one"))
+    record(make_version(content="two"))
+    one, two = read().versions
+    version = one.version
+    assert None not in {version.sha256, version.size}
+    same = ContentDigest(version.md5, version.sha256, version.size)
+    with pytest.raises(DuplicateRecordError):
+        fixes.content(two.id, two.version.md5, same)
