@@ -91,11 +91,6 @@ class Tally:
         self.passed = 0
 
     @property
-    def fields(self) -> frozenset[str]:
-        """The fields of candidates that the tests look at."""
-        return frozenset(test.field for test in self._all)
-
-    @property
     def rows(self) -> tuple[Elimination, ...]:
         """What each test did, in the order in which they were made."""
         return (*self._early, *self._late_rows())

@@ -93,17 +93,11 @@ OUR_FIELDS: Mapping[str, Field] = {
 NOT_IN_KEYS = frozenset({"dateobs"})
 """Fields that no key of a match set holds: the index is ordered by them."""
 
-_MISSING = object()
-
 
 def value_of(frame: CalibrationFrame, field: str) -> Any:
     """Return what a candidate has in a field, None where it has nothing."""
     if field in OUR_FIELDS:
-        if field == "extension":
-            return frame.version.extension
-        value = getattr(frame, field, _MISSING)
-        if value is not _MISSING:
-            return value
+        return frame.version.extension if field == "extension" else getattr(frame, field)
     return frame.attributes.get(field.removeprefix(ATTRIBUTES_PREFIX))
 
 

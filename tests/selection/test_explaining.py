@@ -53,10 +53,6 @@ def test_what_all_of_a_group_share_is_counted_by_group(tally):
     assert (left, last) == ([GROUPS[0]], [GROUPS[0]])
     assert counting.take_kinds([Kind(True, 7), Kind(False, 3)]) == {True}
     assert counting.total == 150
-    assert counting.fields == {
-        *("obstype", "site", "camera", "is_master", "filter"),
-        *("dateobs", "verdict", "good_after"),
-    }
     assert counting.rows[:4] == (
         Elimination("obstype", "obstype", "BIAS", 150, 80),
         Elimination("site", "site", "lsc", 70, 40),
