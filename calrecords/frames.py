@@ -227,6 +227,18 @@ class CalibrationFrame:
         Further header facts.
     version : FrameVersion
         Which stored file these facts are of.
+    telescope : str or None
+        Code of the telescope.
+    ccd_measured_temperature : float or None
+        Measured at the detector, deg C.
+    public_date : datetime or None
+        When it becomes public, UTC.
+    object : str or None
+        The sky object.
+    proposal : str or None
+        Identifier of the proposal.
+    pipeline_name, pipeline_version : str or None
+        Software that made it, and its version.
     """
 
     frame_id: int | None
@@ -250,6 +262,13 @@ class CalibrationFrame:
     good_until: datetime | None
     attributes: Mapping[str, Any] = field(hash=False)
     version: FrameVersion
+    telescope: str | None = None
+    ccd_measured_temperature: float | None = None
+    public_date: datetime | None = None
+    object: str | None = None
+    proposal: str | None = None
+    pipeline_name: str | None = None
+    pipeline_version: str | None = None
 
     @property
     def filename(self) -> str:

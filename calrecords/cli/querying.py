@@ -19,6 +19,11 @@ from calrecords.cli.output import describe_frame, plain, print_json, show_table
 @click.option("--filter", help="The bandpass element.")
 @click.option("--binning", help="For example 2x2.")
 @click.option("--configuration-mode", help="Readout mode of the camera.")
+@click.option("--telescope", help="Code of the telescope.")
+@click.option("--object", help="The sky object.")
+@click.option("--proposal", help="Identifier of the proposal.")
+@click.option("--pipeline-name", help="Software that made it.")
+@click.option("--pipeline-version", help="Version of that software.")
 @click.option("--basename", help="File name without extension.")
 @click.option("--master/--individual", "is_master", default=None, help="Masters or individuals.")
 @click.option("--reduction-level", type=int, help="0 is raw.")
@@ -40,7 +45,10 @@ def query(row_limit: int, as_json: bool, **options: Any) -> int:
     return exit_codes.OK
 
 
-_WIDE = ("instrument", "configuration_mode", "created", "md5")
+_WIDE = (
+    *("instrument", "telescope", "configuration_mode", "ccd_measured_temperature", "created"),
+    *("public_date", "object", "proposal", "pipeline_name", "pipeline_version", "md5"),
+)
 
 
 @click.command(epilog=exit_codes.EPILOG)

@@ -45,6 +45,13 @@ _SOURCES = {
     "size": "v.size",
     "extension": "v.extension",
     "key": "v.key",
+    "telescope": "v.telescope",
+    "ccd_measured_temperature": "v.ccd_measured_temperature",
+    "public_date": "v.public_date",
+    "object": "v.object",
+    "proposal": "v.proposal",
+    "pipeline_name": "v.pipeline_name",
+    "pipeline_version": "v.pipeline_version",
 }
 COLUMNS = {name: at for at, name in enumerate(_SOURCES, 1)}
 """Where each value is in a row; first comes the number of the side."""
@@ -90,7 +97,7 @@ class Dialect:
     def time(self, value: Any) -> datetime:
         """Return a time of a row, UTC."""
         if self.is_sqlite:
-            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+            return datetime.fromisoformat(value + "+00:00")
         moment: datetime = value
         return moment.astimezone(UTC)
 
@@ -103,6 +110,8 @@ def read_candidate(row: Sequence[Any], dialect: Dialect) -> CalibrationFrame:
         site, camera, instrument, band, binning, mode, exposure_time, ccd_temperature,
         dayobs, created, verdict, good_after, good_until, attributes,
         version_key, md5, sha256, size, extension, key,
+        telescope, measured_temperature, public_date, sky_object, proposal,
+        pipeline_name, pipeline_version,
     ) = row[:_WIDTH]
     # fmt: on
     time = dialect.time
@@ -128,6 +137,13 @@ def read_candidate(row: Sequence[Any], dialect: Dialect) -> CalibrationFrame:
         verdict=_verdicts[verdict],
         good_after=None if good_after is None else time(good_after),
         good_until=None if good_until is None else time(good_until),
-        attributes=json.loads(attributes),
+        attributes={} if attributes == "{}" else json.loads(attributes),
         version=FrameVersion(version_key, md5, sha256, size, extension, key),
+        telescope=telescope,
+        ccd_measured_temperature=measured_temperature,
+        public_date=None if public_date is None else time(public_date),
+        object=sky_object,
+        proposal=proposal,
+        pipeline_name=pipeline_name,
+        pipeline_version=pipeline_version,
     )

@@ -39,6 +39,13 @@ _COLUMNS = (
     Version.good_after,
     Version.good_until,
     Version.attributes,
+    Version.telescope,
+    Version.ccd_measured_temperature,
+    Version.public_date,
+    Version.object,
+    Version.proposal,
+    Version.pipeline_name,
+    Version.pipeline_version,
     Version.version_key,
     Version.md5,
     Version.sha256,
@@ -46,8 +53,9 @@ _COLUMNS = (
     Version.extension,
     Version.key,
 )
-_END = 20
+_END = 27
 _FACTS = tuple(column.key for column in _COLUMNS[:_END])
+_TEXTS = ("telescope", "object", "proposal", "pipeline_name", "pipeline_version")
 _binning = lru_cache(256)(Binning.parse)
 
 _ASKED_BY: dict[str, Any] = {
@@ -73,6 +81,8 @@ class FrameFilter:
     ----------
     obstype, site, camera, instrument, filter, configuration_mode, basename : str or None
         Must be equal; the observation type in any case of letters.
+    telescope, object, proposal, pipeline_name, pipeline_version : str or None
+        Must be equal.
     binning : Binning or None
         Must be equal.
     is_master : bool or None
@@ -96,6 +106,11 @@ class FrameFilter:
     filter: str | None = None
     configuration_mode: str | None = None
     basename: str | None = None
+    telescope: str | None = None
+    object: str | None = None
+    proposal: str | None = None
+    pipeline_name: str | None = None
+    pipeline_version: str | None = None
     binning: Binning | None = None
     is_master: bool | None = None
     reduction_level: int | None = None
@@ -229,6 +244,7 @@ def _equal(wanted: FrameFilter) -> list[tuple[Any, Any]]:
         (Instrument.name, wanted.instrument),
         (Version.filter, wanted.filter),
         (Version.configuration_mode, wanted.configuration_mode),
+        *((getattr(Version, name), getattr(wanted, name)) for name in _TEXTS),
         (Version.binning, None if wanted.binning is None else str(wanted.binning)),
         (Version.reduction_level, wanted.reduction_level),
         (Version.verdict, wanted.verdict),

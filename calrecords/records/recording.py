@@ -46,7 +46,9 @@ _SAME_NAME = (
 )
 _SHOWN_ALIKE = (
     *("is_master", "reduction_level", "site", "camera", "filter", "binning", "configuration_mode"),
-    *("exposure_time", "ccd_temperature", "dateobs", "dayobs", "created"),
+    *("exposure_time", "ccd_temperature", "dateobs", "dayobs", "created", "telescope"),
+    *("ccd_measured_temperature", "public_date", "object", "proposal"),
+    *("pipeline_name", "pipeline_version"),
 )
 
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import attrgetter
@@ -20,10 +20,8 @@ from sqlalchemy.engine import Connection
 
 from calrecords.frames import CalibrationFrame
 from calrecords.records.columns import UTCDateTime
-from calrecords.records.correction_values import facts_before
 from calrecords.records.database import RecordDatabase
-from calrecords.records.known_then import as_known_at, corrections_after
-from calrecords.records.match_fields import OF_VERSION
+from calrecords.records.known_then import as_known_at
 from calrecords.records.models import Frame, Instrument, Site, Version
 from calrecords.records.reading import frame_of, select_frames
 from calrecords.records.version_order import DATING, when_current
@@ -36,9 +34,6 @@ AROUND = 100
 
 FEW = 10_000
 """So many frames are looked at one by one; of more, an index is gone through."""
-
-_NOT_OF_FRAMES = frozenset(OF_VERSION) - set(CalibrationFrame.__dataclass_fields__) - {"extension"}
-"""Facts that are recorded, but no part of a `CalibrationFrame`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +114,7 @@ class Population:
         return {True: masters, False: total - masters}
 
     def read(
-        self, groups: Collection[FrameGroup], kinds: Collection[bool], fields: Collection[str] = ()
+        self, groups: Collection[FrameGroup], kinds: Collection[bool]
     ) -> Iterator[CalibrationFrame]:
         """Yield the frames of groups, each with the version that was current.
 
@@ -129,8 +124,6 @@ class Population:
             Of which groups.
         kinds : collection of bool
             Whether masters, individual calibrations or both are wanted.
-        fields : collection of str, optional
-            Facts that are looked at; those that are no part of a frame are given as attributes.
         """
         if not groups or not kinds:
             return
@@ -138,10 +131,10 @@ class Population:
         if len(set(kinds)) == 1:
             statement = statement.where(Frame.is_master == next(iter(kinds)))
         found = self._connection.scalars(statement.order_by(Frame.id), self._moment).all()
-        yield from self._read(found, fields)
+        yield from self._read(found)
 
     def around(
-        self, groups: Collection[FrameGroup], dateobs: datetime, fields: Collection[str] = ()
+        self, groups: Collection[FrameGroup], dateobs: datetime
     ) -> Iterator[CalibrationFrame]:
         """Yield the frames of groups that are nearest to a time, `AROUND` on each side of it."""
         if not groups:
@@ -158,7 +151,7 @@ class Population:
                 .limit(AROUND)
             )
             found = self._connection.scalars(statement, self._moment).all()
-            yield from self._read(found, fields)
+            yield from self._read(found)
 
     @property
     def _moment(self) -> dict[str, Any]:
@@ -167,28 +160,22 @@ class Population:
     def _is_known(self) -> tuple[sa.ColumnElement[bool], ...]:
         return () if self._as_of is None else (sa.not_(_IS_UNKNOWN),)
 
-    def _read(self, frames: Iterable[int], fields: Collection[str]) -> Iterator[CalibrationFrame]:
-        facts = sorted(_NOT_OF_FRAMES.intersection(fields))
-        statement = _statement(self._as_of is None, facts)
+    def _read(self, frames: Iterable[int]) -> Iterator[CalibrationFrame]:
+        statement = _VERSIONS.where(Version.is_current) if self._as_of is None else _VERSIONS
         left = iter(frames)
         while page := list(islice(left, FRAMES_AT_A_TIME)):
-            rows = self._connection.execute(statement, {"ids": page}).all()
-            yield from self._as_known(rows, facts)
+            yield from self._as_known(self._connection.execute(statement, {"ids": page}).all())
 
-    def _as_known(self, rows: Sequence[Any], facts: Sequence[str]) -> Iterable[CalibrationFrame]:
+    def _as_known(self, rows: Sequence[Any]) -> Iterable[CalibrationFrame]:
         if self._as_of is None:
-            return [_frame(row, facts) for row in rows]
+            return [frame_of(row) for row in rows]
         now = datetime.now(UTC)
         then: dict[int, CalibrationFrame] = {}
         for _, versions in groupby(rows, attrgetter("frame")):
             for version, since, until in when_current(list(versions), now):
                 if since <= self._as_of and (until is None or self._as_of < until):
-                    then[version.id] = _frame(version, facts)
-        known = as_known_at(self._connection, then, self._as_of)
-        if facts:
-            for version, changes in corrections_after(self._connection, then, self._as_of).items():
-                known[version] = _with_facts_before(known[version], changes, facts)
-        return known.values()
+                    then[version.id] = frame_of(version)
+        return as_known_at(self._connection, then, self._as_of).values()
 
 
 @contextmanager
@@ -212,6 +199,14 @@ _IS_UNKNOWN = sa.and_(
 )
 _UNKNOWN = sa.select(Frame.obstype, Frame.instrument_id).where(_IS_UNKNOWN)
 _UNKNOWN_COUNTS = _COUNTS.where(_IS_UNKNOWN)
+_ids: Any = sa.bindparam("ids", expanding=True)  # both: a planner without statistics needs it
+_VERSIONS = (
+    select_frames()
+    .add_columns(*(Version.id, Version.calibration_frame_id.label("frame"), Version.is_current))
+    .add_columns(*(getattr(Version, name) for name in DATING))
+    .where(Version.calibration_frame_id.in_(_ids), Frame.id.in_(_ids))
+    .order_by(Version.calibration_frame_id, Version.id)
+)
 _INSTRUMENTS = sa.select(
     *(Instrument.id, Site.code.label("site"), Instrument.camera),
     Instrument.name.label("instrument"),
@@ -228,35 +223,3 @@ def _in(groups: Collection[FrameGroup]) -> sa.ColumnElement[bool]:
             for obstype, instruments in by_type.items()
         )
     )
-
-
-def _statement(is_now: bool, facts: Sequence[str]) -> sa.Select[Any]:
-    """Return the statement that reads versions of frames, those of one frame together."""
-    ids: Any = sa.bindparam("ids", expanding=True)  # both: a planner without statistics needs it
-    statement = (
-        select_frames()
-        .add_columns(*(Version.id, Version.calibration_frame_id.label("frame"), Version.is_current))
-        .add_columns(*(getattr(Version, name) for name in DATING))
-        .add_columns(*(OF_VERSION[name].label(f"fact_{name}") for name in facts))
-        .where(Version.calibration_frame_id.in_(ids), Frame.id.in_(ids))
-        .order_by(Version.calibration_frame_id, Version.id)
-    )
-    return statement.where(Version.is_current) if is_now else statement
-
-
-def _frame(row: Any, facts: Sequence[str]) -> CalibrationFrame:
-    frame = frame_of(row)
-    if not facts:
-        return frame
-    others = {name: getattr(row, f"fact_{name}") for name in facts}
-    return replace(frame, attributes={**others, **frame.attributes})
-
-
-def _with_facts_before(
-    frame: CalibrationFrame, changes: Iterable[Any], facts: Sequence[str]
-) -> CalibrationFrame:
-    before: dict[str, Any] = {}
-    for change in changes:
-        before, _ = facts_before(change, before, {})
-    others = {name: before[name] for name in facts if name in before}
-    return replace(frame, attributes={**frame.attributes, **others})

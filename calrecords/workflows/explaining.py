@@ -83,10 +83,9 @@ class Explaining(Choosing):
             groups, last_groups = tally.take_groups(population.groups())
             counts = population.kinds(groups)
             kinds = tally.take_kinds([Kind(which, count) for which, count in counts.items()])
-            for frame in population.read(groups, kinds, tally.fields):
+            for frame in population.read(groups, kinds):
                 tally.take(frame)
             if not kinds:
-                around = population.around(last_groups, question.target.dateobs, tally.fields)
-                for frame in around:
+                for frame in population.around(last_groups, question.target.dateobs):
                     tally.compare(frame)
         return tally

@@ -109,6 +109,13 @@ def test_every_word_of_a_row_is_recorded_in_its_one_spelling(take, database, sql
         good_until=None,
         attributes=FULL_ROW["attributes"],
         version=FrameVersion("v1", MD5, SHA256, 2880, ".fits.fz", FULL_ROW["key"]),
+        telescope="1m0a",
+        ccd_measured_temperature=-99.87,
+        public_date=datetime(2027, 1, 2, tzinfo=UTC),
+        object="auto_focus",
+        proposal="calibrate",
+        pipeline_name="BANZAI",
+        pipeline_version="1.36.1",
     )
     assert sql("SELECT keyword, basename FROM frame_inputs") == [("IMCOM001", "bias-1")]
     assert sql(

@@ -69,6 +69,13 @@ def test_every_fact_is_recorded_as_it_was_given(database, record, make_version, 
             ".fits.fz",
             "lsc/fa15/flat.fits.fz",
         ),
+        telescope="1m0a",
+        ccd_measured_temperature=-99.87,
+        public_date=full_facts.public_date,
+        object="auto_focus",
+        proposal="calibrate",
+        pipeline_name="BANZAI",
+        pipeline_version="1.36.1",
     )
     assert repr(frame.attributes) == repr(full_facts.attributes)
     with database.read() as connection:
@@ -94,6 +101,8 @@ def test_facts_that_are_not_known_stay_unknown(database, record, make_version):
     assert unknown == {
         *("frame_id", "reduction_level", "filter", "binning", "exposure_time"),
         *("ccd_temperature", "dateobs", "dayobs", "created", "good_after", "good_until"),
+        *("telescope", "ccd_measured_temperature", "public_date", "object", "proposal"),
+        *("pipeline_name", "pipeline_version"),
     }
     assert (frame.obstype, frame.instrument, frame.configuration_mode, dict(frame.attributes)) == (
         "BIAS",

@@ -131,41 +131,23 @@ def test_what_an_importer_knew_earlier_counts_from_then(database, population, fe
     assert names_of(population, as_of=after(2) - MOMENT) == []
 
 
-def test_a_fact_that_no_frame_shows_is_an_attribute_where_it_is_asked_for(
-    record, make_version, population
-):
-    record(make_version(facts_with={"attributes": {"GAIN": 1}}), after(1))
-
-    def attributes(*fields):
-        return population(
-            lambda one: [dict(f.attributes) for f in one.read(one.groups(), {True}, fields)]
-        )
-
-    assert attributes("filter", "extension", "GAIN") == [{"GAIN": 1}]
-    assert attributes("proposal", "object") == [
-        {"GAIN": 1, "proposal": "calibrate", "object": "auto_focus"}
-    ]
-
-
-def test_such_a_fact_is_what_it_was_before_it_was_corrected(
-    database, record, make_version, population
-):
-    record(make_version(facts_with={"attributes": {"GAIN": 1}}), after(1))
+def test_a_fact_is_what_it_was_before_it_was_corrected(database, record, make_version, population):
+    record(make_version(), after(1))
     for hour, name in ((2, "second"), (3, "third")):
         with database.write_rows() as connection:
             said = Statement(reason="x", author="ana", recorded_at=after(hour))
             assert correct_version(connection, 1, {"proposal": name, "filter": name}, said)
 
     def proposals(one):
-        [frame] = one.read(one.groups(), {True}, ["proposal", "object"])
-        return frame.filter, dict(frame.attributes)
+        [frame] = one.read(one.groups(), {True})
+        return frame.filter, frame.proposal, frame.object
 
-    always = {"GAIN": 1, "object": "auto_focus"}
     assert [population(proposals, after(hour)) for hour in (1, 2, 3)] == [
-        ("rp", {**always, "proposal": "calibrate"}),
-        ("second", {**always, "proposal": "second"}),
-        ("third", {**always, "proposal": "third"}),
+        ("rp", "calibrate", "auto_focus"),
+        ("second", "second", "auto_focus"),
+        ("third", "third", "auto_focus"),
     ]
+    assert population(proposals) == ("third", "third", "auto_focus")
 
 
 def test_more_frames_than_one_query_takes_are_all_read(database, make_version, population):
