@@ -10,7 +10,8 @@ import click
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json
 from calrecords.cli.output import plain, print_json
-from calrecords.selection.case_files import CaseResult, run_cases
+from calrecords.selection.case_files import run_cases
+from calrecords.selection.case_results import CaseResult
 from calrecords.selection.checking import find_mistakes
 from calrecords.selection.costs import costs
 from calrecords.selection.describing import describe_rule

@@ -1,11 +1,13 @@
 """Three lines of data are enough to choose from."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from calrecords.frames import CalibrationFrame, FrameVersion
-from calrecords.selection import make_target
+from calrecords.selection import load_rules, make_target
+from calrecords.selection.case_files import run_cases
 from calrecords.selection.rule_set_reading import read_rule_set
 from calrecords.vocabulary import Binning, Verdict
 
@@ -66,3 +68,15 @@ def rule():
         return read_rule_set(document, "test.toml").rules[0]
 
     return make
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a runner of a file of cases with what it is given."""
+
+    def run_these(document, rules="lco"):
+        path = tmp_path / "cases.json"
+        path.write_text(document if isinstance(document, str) else json.dumps(document))
+        return list(run_cases(load_rules(rules), path))
+
+    return run_these
