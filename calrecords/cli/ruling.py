@@ -16,6 +16,7 @@ from calrecords.selection.checking import find_mistakes
 from calrecords.selection.costs import costs
 from calrecords.selection.describing import describe_rule
 from calrecords.selection.rule_files import load_rules
+from calrecords.selection.spelling import near_names
 from calrecords.selection.windows import window_text
 
 _RULES = "A shipped name (lco, gemini), or a TOML file."
@@ -79,22 +80,22 @@ def show(rules: str, caltype: str | None, as_json: bool) -> int:
         for rule in loaded.rules
         if caltype is None or rule.caltype.casefold() == caltype.casefold()
     ]
-    if not wanted:
-        click.echo(
-            f"{loaded.name} has no rule for {caltype}; it has {', '.join(loaded.caltypes)}",
-            err=True,
-        )
-        return exit_codes.NOT_FOUND
     described = [describe_rule(rule) for rule in wanted]
+    code = exit_codes.OK if wanted else exit_codes.NOT_FOUND
     if as_json:
         print_json({"rules": loaded.name, "version": loaded.version, "rule": described})
-        return exit_codes.OK
+        return code
+    if not wanted:
+        hint = near_names(caltype or "", loaded.caltypes)
+        known = ", ".join(loaded.caltypes)
+        click.echo(f"{loaded.name} has no rule for {caltype}{hint}; known: {known}", err=True)
+        return code
     click.echo(f"rules {loaded.name}, version {loaded.version}: {loaded.description}".rstrip(": "))
     for one in described:
         click.echo()
         for heading, value in one.items():
             _print_heading(heading, value)
-    return exit_codes.OK
+    return code
 
 
 def _print_heading(heading: str, value: Any) -> None:

@@ -108,7 +108,7 @@ def _consequence(branch: Branch, rule: Rule) -> str:
     if branch.direction is not None:
         parts.append(f"direction {branch.direction.value.replace('_', ' ')}")
     if branch.window is not None:
-        parts.append("another window")
+        parts.append(f"window {window_text(branch.window)}")
     if branch.count is not None:
         parts.append(f"count {_count(branch.count)}")
     if branch.order is not None:

@@ -54,14 +54,58 @@ def test_check_names_mistakes_and_costs(run, mine):
     assert document["costs"][1]["window"] == "90 d, ends open"
 
 
-@pytest.mark.parametrize("verb", [["check"], ["show"]])
-def test_rules_that_cannot_be_read_are_an_error_without_traceback(run, tmp_path, verb):
+BROKEN = {
+    "not TOML": ("name =", "it is not TOML: Invalid value (at "),
+    "not UTF-8": (b"name = '\xff'", "it is not UTF-8 text (byte 8); save it as UTF-8"),
+    "empty": ("", "it is empty; rules begin with name = '...', and each rule is a [[rule]]"),
+    "an unknown field": (
+        'name = "x"\n[[rule]]\nname = "a"\ncaltype = "BIAS"\nequal = ["binnning"]\n',
+        "rule a: equal: binnning: the field 'binnning' is not known; did you mean 'binning'?",
+    ),
+    "a value of a wrong type": (
+        'name = "x"\n[[rule]]\nname = "a"\ncaltype = "BIAS"\nuses = [["b"]]\n',
+        "rule a: uses: there is no conditional ['b']; known: none",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BROKEN.values(), ids=BROKEN)
+def test_rules_that_cannot_be_read_are_an_error_without_traceback(run, tmp_path, content, message):
     path = tmp_path / "broken.toml"
-    path.write_text('name = "x"\n[[rule]]\nname = "a"\ncaltype = "B"\nequal = ["binnning"]\n')
-    done = run("rules", *verb, path)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = run("rules", "check", path)
     assert (done.code, done.out) == (exit_codes.FAILED, "")
-    assert done.err.startswith(f"Error: {path}: rule a: equal: binnning: the field 'binnning' is")
-    assert run("rules", *verb, "nosuch", "--json").json["error"] == "RuleError"
+    assert done.err.startswith(f"Error: {path}: {message}")
+
+
+def test_rules_that_cannot_be_read_are_an_error_wherever_they_are_named(run, tmp_path, make_frame):
+    path = tmp_path / "broken.toml"
+    path.write_text("rule = []")
+    (tmp_path / "cases.json").write_text('{"cases": []}')
+    science = make_frame()
+    for words in (
+        ["rules", "show", path],
+        ["rules", "test", "--rules", path, "cases.json"],
+        ["best", science, "BIAS", "--rules", path],
+        ["calibrations", science, "--rules", path],
+    ):
+        done = run(*words, "--json")
+        assert done.code == exit_codes.FAILED
+        assert done.json == {"error": "RuleError", "message": f"{path}: 'name' is missing; add it"}
+        assert done.err == f"Error: {path}: 'name' is missing; add it\n"
+
+
+def test_a_name_that_is_mistyped_is_told_what_ships(run, make_frame):
+    message = (
+        "Error: there are no rules 'gemin'; did you mean 'gemini'?; "
+        "name gemini, lco, or the path of a file\n"
+    )
+    for words in (
+        ["rules", "check", "gemin"],
+        ["best", make_frame(), "BIAS", "--rules", "gemin"],
+    ):
+        done = run(*words)
+        assert (done.code, done.out, done.err) == (exit_codes.FAILED, "", message)
 
 
 def test_show_says_in_words_what_rules_say(run):
@@ -75,7 +119,11 @@ def test_show_says_in_words_what_rules_say(run):
         "183 d, ends open",
         "4",
     )
-    assert run("rules", "show", "--caltype", "FLAT").code == exit_codes.NOT_FOUND
+    done = run("rules", "show", "--caltype", "BAIS")
+    assert (done.code, done.out) == (exit_codes.NOT_FOUND, "")
+    assert done.err.startswith("lco has no rule for BAIS; did you mean 'BIAS'?; known: BIAS, DARK,")
+    done = run("rules", "show", "--caltype", "BAIS", "--json")
+    assert (done.code, done.json["rule"]) == (exit_codes.NOT_FOUND, [])
 
 
 def test_cases_are_counted_and_each_mismatch_has_its_line(run, mine, tmp_path):
