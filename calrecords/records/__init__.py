@@ -28,6 +28,7 @@ from calrecords.records.journal_entries import Intent
 from calrecords.records.judgements import Judgements
 from calrecords.records.overrides import RecordedOverride, Subject
 from calrecords.records.overriding import Overrides
+from calrecords.records.probing import Candidates
 from calrecords.records.reading import FrameFilter
 from calrecords.records.recording import NewVersion, PartialDigest
 from calrecords.records.uses import Asked, RecordedInput, RecordedUse, Uses
@@ -41,6 +42,7 @@ __all__ = [
     "AuditedFrame",
     "AuditedVersion",
     "Audits",
+    "Candidates",
     "Choices",
     "Claim",
     "EventKind",

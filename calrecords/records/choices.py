@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -13,7 +13,7 @@ from calrecords.records.candidate_rows import Dialect
 from calrecords.records.database import RecordDatabase
 from calrecords.records.known_then import as_known_at
 from calrecords.records.overrides import ANY_OVERRIDE, find_override
-from calrecords.records.probing import candidates
+from calrecords.records.probing import Candidates, candidates
 from calrecords.records.reading import get_version
 
 
@@ -30,8 +30,8 @@ class Choices:
         self._database = database
         self._dialect = Dialect(is_sqlite=not database.is_server)
 
-    def candidates(self, probe: Probe, *, first: int = 1) -> Iterator[CalibrationFrame]:
-        """Yield what a probe asks for, outward in time; see `probing.candidates`.
+    def candidates(self, probe: Probe, *, first: int = 1) -> Candidates:
+        """Return what a probe asks for, outward in time; see `probing.candidates`.
 
         Raises
         ------
@@ -72,9 +72,10 @@ class Choices:
         dateobs: datetime,
         as_of: datetime | None = None,
     ) -> tuple[CalibrationFrame, str] | None:
-        """Return what somebody forced for a target, and why; see `overrides.find_override`."""
-        if not self.has_overrides():
-            return None
+        """Return what somebody forced for a target, and why; see `overrides.find_override`.
+
+        Where `has_overrides` is false, or candidates say so, it need not be asked for.
+        """
         with self._database.read() as connection:
             override = find_override(
                 connection,

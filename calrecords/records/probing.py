@@ -17,6 +17,7 @@ from typing import Any
 from calrecords.frames import CalibrationFrame
 from calrecords.matching import Probe
 from calrecords.records.candidate_rows import COLUMNS, CREATED, DATEOBS, Dialect, read_candidate
+from calrecords.records.overrides import ANY_OVERRIDE
 
 MOST_ROWS = 2000
 """Rows that one query of a long walk reads at most."""
@@ -31,12 +32,36 @@ JOIN frame_versions AS v ON v.id = k.version_id
 JOIN calibration_frames AS f ON f.id = v.calibration_frame_id
 JOIN instruments AS i ON i.id = f.instrument_id
 JOIN sites AS s ON s.id = i.site_id"""
+_ALONE = (
+    "NOT EXISTS (SELECT 1 FROM selection_index AS o WHERE o.match_key = k.match_key"
+    " AND o.dateobs = k.dateobs AND o.version_id <> k.version_id) AS is_alone"
+)
+_IS_ALONE = len(COLUMNS) + 1
 _NOW = " AND k.known_until IS NULL"
 _THEN = " AND k.known_from <= {as_of} AND (k.known_until IS NULL OR k.known_until > {as_of})"
 _VALID = (
     " AND (v.good_after IS NULL OR v.good_after <= {valid_at})"
     " AND (v.good_until IS NULL OR v.good_until > {valid_at})"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a probe found, outward in time; the first rows are read, the others as it takes.
+
+    Attributes
+    ----------
+    frames : iterator of CalibrationFrame
+        The candidates.
+    has_overrides : bool
+        Whether anybody ever forced a calibration, for whatever target.
+    """
+
+    frames: Iterator[CalibrationFrame]
+    has_overrides: bool = False
+
+    def __iter__(self) -> Iterator[CalibrationFrame]:
+        return self.frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +87,8 @@ def candidates(
     *,
     first: int = 1,
     known_then: Known | None = None,
-) -> Iterator[CalibrationFrame]:
-    """Yield what a probe asks for, outward in time.
+) -> Candidates:
+    """Return what a probe asks for, outward in time.
 
     Of equal distance the earlier dateobs comes first, of equal dateobs the newest creation,
     of equal creation the basename decides, so that the order is the same everywhere.
@@ -83,18 +108,19 @@ def candidates(
         names one.
     """
     sides = sides_of(probe)
-    begun = _begun(execute, dialect, probe, sides, first + 1)
+    *begun, overrides = _begun(execute, dialect, probe, sides, first)
     walks = [
-        _walk(execute, dialect, probe, side, rows, first + 1)
+        _walk(execute, dialect, probe, side, rows, first)
         for side, rows in zip(sides, begun, strict=True)
     ]
     moment = dialect.as_read(probe.dateobs)
     ordered = walks[0] if len(walks) == 1 else merge(*walks, key=_distance_from(moment))
-    if known_then is None:
-        for row in ordered:
-            yield read_candidate(row, dialect)
-    else:
-        yield from _as_known(ordered, dialect, probe, known_then)
+    frames = (
+        (read_candidate(row, dialect) for row in ordered)
+        if known_then is None
+        else _as_known(ordered, dialect, probe, known_then)
+    )
+    return Candidates(frames, has_overrides=bool(overrides))
 
 
 def _distance_from(moment: datetime) -> Callable[[Row], timedelta]:
@@ -121,10 +147,10 @@ def sides_of(probe: Probe) -> list[Side]:
 def _begun(
     execute: Execute, dialect: Dialect, probe: Probe, sides: list[Side], limit: int
 ) -> list[list[Row]]:
-    """Return the first rows of every side, by one query for all."""
+    """Return the first rows of every side, and a row if there are overrides, by one query."""
     values = _values(dialect, probe) | {"from_time": dialect.as_given(probe.dateobs)}
-    text = _statement(dialect, shape_of(probe), tuple(sides))
-    found: list[list[Row]] = [[] for _ in sides]
+    text = _statement(dialect, shape_of(probe), tuple(sides), is_first=True)
+    found: list[list[Row]] = [[] for _ in range(len(sides) + 1)]
     for row in execute(text, values | {"wanted": limit}):
         found[row[0]].append(row)
     return found
@@ -134,18 +160,20 @@ def _walk(
     execute: Execute, dialect: Dialect, probe: Probe, side: Side, rows: list[Row], limit: int
 ) -> Iterator[Row]:
     """Yield the rows of one side outward, each with its time at its end."""
+    is_whole = bool(rows) and rows[-1][_IS_ALONE]
     while True:
         is_last = len(rows) < limit
         groups = _groups(rows)
-        for group in groups if is_last else groups[:-1]:
+        for group in groups if is_last or is_whole else groups[:-1]:
             yield from _in_order(group, dialect)
         if is_last:
             return
         again = groups[-1][0][DATEOBS]
-        limit = min(limit * 4, MOST_ROWS) if len(groups) > 1 else limit * 4
-        text = _statement(dialect, shape_of(probe), (Side(side.is_before, takes_start=True),))
+        limit = min(limit * 4, MOST_ROWS) if is_whole or len(groups) > 1 else limit * 4
+        onward = Side(side.is_before, takes_start=not is_whole)
+        text = _statement(dialect, shape_of(probe), (onward,))
         values = _values(dialect, probe) | {"from_time": again, "wanted": limit}
-        rows = execute(text, values)
+        rows, is_whole = execute(text, values), False
 
 
 def _groups(rows: list[Row]) -> list[list[Row]]:
@@ -238,19 +266,29 @@ def _values(dialect: Dialect, probe: Probe) -> dict[str, Any]:
 
 
 @lru_cache(512)
-def _statement(dialect: Dialect, shape: Shape, sides: tuple[Side, ...]) -> str:
-    """Return the query of one side, or of both at once."""
-    parts = [_of_side(dialect, shape, side, number) for number, side in enumerate(sides)]
-    if len(parts) == 1:
+def _statement(
+    dialect: Dialect, shape: Shape, sides: tuple[Side, ...], *, is_first: bool = False
+) -> str:
+    """Return the query of one side, or of all at once.
+
+    The first one of a walk says more, which would cost others: of each row whether it is alone
+    at its time, and by a last row whether there are overrides.
+    """
+    more = f", {_ALONE}" if is_first else ""
+    parts = [_of_side(dialect, shape, side, number, more) for number, side in enumerate(sides)]
+    if not is_first:
         return parts[0]
+    parts = [f"SELECT * FROM ({part}) AS side_{at}" for at, part in enumerate(parts)]
+    nothing = ", NULL" * _IS_ALONE
     return " UNION ALL ".join(
-        f"SELECT * FROM ({part}) AS side_{at}" for at, part in enumerate(parts)
+        [*parts, f"SELECT {len(sides)}{nothing} FROM ({ANY_OVERRIDE}) AS forced"]
     )
 
 
-def _of_side(dialect: Dialect, shape: Shape, side: Side, number: int) -> str:
+def _of_side(dialect: Dialect, shape: Shape, side: Side, number: int, more: str) -> str:
     order = "DESC" if side.is_before else "ASC"
-    text = f"SELECT {number} AS side, {dialect.columns}{FROM} WHERE {conditions(shape, side)}"
+    columns = f"{number} AS side, {dialect.columns}{more}"
+    text = f"SELECT {columns}{FROM} WHERE {conditions(shape, side)}"
     return dialect.with_marks(f"{text} ORDER BY k.dateobs {order} LIMIT {{wanted}}")
 
 

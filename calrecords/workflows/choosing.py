@@ -7,12 +7,12 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from calrecords.datafiles import DataFile, HeaderMapping
-from calrecords.errors import ConfigurationError, NoCalibrationError
-from calrecords.records import Choices
+from calrecords.errors import ConfigurationError, NoCalibrationError, SelectionError
+from calrecords.records import Candidates, Choices
 from calrecords.selection import (
     Direction,
     Question,
@@ -102,31 +102,36 @@ class Choosing(KnowsFrames):
             If `as_of` is in the future, or an argument is no time or number.
         """
         described, then = self._target(target), past(as_of)
-        rule_set = self._indexed_rules
-        rule = rule_set.rule_for(caltype, described)
+        rule = self._indexed_rules.rule_for(caltype, described)
         now = then or datetime.now(UTC)
-        forced = self._forced(caltype, described, then)
-        if forced is not None:
-            frame, reason = forced
-            return make_selection(
-                [frame],
-                rule,
-                described,
-                caltype=rule.caltype,
-                as_of=now,
-                override=reason,
-                created_before=moment("created_before", created_before),
-                include_bad=include_bad,
-            )
-        question = ask(
+        created = moment("created_before", created_before)
+        forced = partial(
+            self._forced,
+            caltype,
             rule,
             described,
-            created_before=moment("created_before", created_before),
+            then,
+            as_of=now,
+            created_before=created,
             include_bad=include_bad,
-            as_of=then,
-            max_results=_positive(max_results),
         )
-        return self._chosen(question, now)
+        try:
+            question = ask(
+                rule,
+                described,
+                created_before=created,
+                include_bad=include_bad,
+                as_of=then,
+                max_results=_positive(max_results),
+            )
+        except SelectionError:
+            if (selection := forced()) is None:
+                raise
+            return selection
+        candidates = self._candidates(question)
+        if candidates.has_overrides and (selection := forced()) is not None:
+            return selection
+        return self._chosen(question, candidates, now)
 
     def bracket(
         self, target: Any, caltype: str, *, as_of: Any = None
@@ -162,16 +167,19 @@ class Choosing(KnowsFrames):
 
     def _nearest(self, question: Question, now: datetime) -> Selection | None:
         try:
-            return self._chosen(question, now)
+            return self._chosen(question, self._candidates(question), now)
         except NoCalibrationError:
             return None
 
-    def _chosen(self, question: Question, now: datetime) -> Selection:
+    def _candidates(self, question: Question) -> Candidates:
+        if question.never is not None:
+            return Candidates(iter(()), has_overrides=self._choices.has_overrides())
+        wanted = max(question.max_results, question.count.minimum)
+        return self._choices.candidates(question.probe, first=wanted)
+
+    def _chosen(self, question: Question, candidates: Candidates, now: datetime) -> Selection:
         rule, target = question.rule, question.target
-        ranked = []
-        if question.never is None:
-            wanted = max(question.max_results, question.count.minimum)
-            ranked = rank(question, self._choices.candidates(question.probe, first=wanted))
+        ranked = rank(question, candidates)
         if not ranked:
             raise _none(question, now)
         return make_selection(
@@ -184,9 +192,11 @@ class Choosing(KnowsFrames):
             include_bad=question.include_bad,
         )
 
-    def _forced(self, caltype: str, target: Target, then: datetime | None) -> Any:
+    def _forced(
+        self, caltype: str, rule: Rule, target: Target, then: datetime | None, **asked: Any
+    ) -> Selection | None:
         values = target.values
-        return self._choices.forced(
+        forced = self._choices.forced(
             caltype,
             basename=target.basename,
             site=values.get("site"),
@@ -194,6 +204,10 @@ class Choosing(KnowsFrames):
             dateobs=target.dateobs,
             as_of=then,
         )
+        if forced is None:
+            return None
+        frame, reason = forced
+        return make_selection([frame], rule, target, caltype=rule.caltype, override=reason, **asked)
 
     @cached_property
     def _choices(self) -> Choices:

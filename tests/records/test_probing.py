@@ -76,7 +76,8 @@ def demand_a_walk(plan, *, sides, is_server):
 def test_a_walk_uses_the_index_and_sorts_nothing(many, explained, asked):
     ask, plans = explained
     probe = Probe(key=KEY, dateobs=NIGHT, **asked)
-    walk = candidates(ask, Dialect(not many.is_server), probe, known_then=lambda frames: frames)
+    found = candidates(ask, Dialect(not many.is_server), probe, known_then=lambda frames: frames)
+    walk = iter(found)
     taken = [next(walk) for _ in range(5)]
     assert max(abs(frame.dateobs - NIGHT) for frame in taken) <= 5 * HOUR
     sides = probe.looks_before + probe.looks_after

@@ -298,33 +298,6 @@ def test_an_unknown_type_names_the_known_ones(tmp_path):
         cal.best(TARGET, "FLATT")
 
 
-def test_a_walk_uses_the_index_and_sorts_nothing(cal):
-    add(cal, filename="near.fits")
-    plans = []
-
-    def explained(text, values):
-        prefix = "EXPLAIN " if cal._database.is_server else "EXPLAIN QUERY PLAN "
-        plans.append(" | ".join(str(row[-1]) for row in cal._database.ask(prefix + text, values)))
-        return cal._database.ask(text, values)
-
-    described = make_target(TARGET)
-    question = ask(load_rules("lco").rule_for("BIAS", described), described)
-    cal.best(TARGET, "BIAS")
-    from calrecords.records.candidate_rows import Dialect
-    from calrecords.records.probing import candidates
-
-    dialect = Dialect(is_sqlite=not cal._database.is_server)
-    [frame] = candidates(explained, dialect, question.probe)
-    assert frame.basename == "near"
-    [plan] = plans
-    if dialect.is_sqlite:
-        assert plan.count("SEARCH k USING PRIMARY KEY (match_key=? AND dateobs") == 2
-        assert "TEMP B-TREE" not in plan
-    else:
-        assert plan.count("pk_selection_index") == 2
-        assert "Sort" not in plan
-
-
 def test_connections_are_used_again_and_closed(tmp_path):
     with calrecords.connect(db=tmp_path / "r.sqlite", store=tmp_path, cache=tmp_path) as cal:
         add(cal, filename="near.fits")

@@ -9,6 +9,7 @@ import calrecords
 from calrecords.errors import (
     ConfigurationError,
     InvalidRecordError,
+    NoCalibrationError,
     RecordNotFoundError,
     RuleError,
 )
@@ -65,6 +66,38 @@ def test_what_is_forced_is_chosen_until_it_is_withdrawn(cal):
 def test_the_target_is_whatever_has_a_basename(cal):
     for target in ("science", "science.fits", TARGET, cal.best(TARGET, "BIAS").target):
         assert cal.set_override("BIAS", "far", reason="x", target=target).id == 1
+
+
+RULES = """
+name = "odd"
+
+[[rule]]
+name = "bias"
+caltype = "BIAS"
+where = { obstype = "BIAS" }
+equal = ["binning"]
+nulls = "never"
+ends = "closed"
+terms = [{ field = "exposure_time", within = { expr = "1 / target.exposure_time" } }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("facts", "error"),
+    [({"binning": None}, NoCalibrationError), ({"exposure_time": 0.0}, RuleError)],
+    ids=["nothing to match", "nothing to compute"],
+)
+def test_what_is_forced_needs_no_answer_of_the_rule(cal, tmp_path, facts, error):
+    (tmp_path / "odd.toml").write_text(RULES)
+    target = {**TARGET, "exposure_time": 1.0, **facts}
+    places = {"db": tmp_path / "records.sqlite", "store": tmp_path / "store"}
+    with calrecords.connect(**places, rules=tmp_path / "odd.toml") as odd:
+        with pytest.raises(error):
+            odd.best(target, "BIAS")
+        odd.set_override("BIAS", "far", reason="by hand", site="lsc", camera="fa01")
+        assert odd.best(target, "BIAS").frame.basename == "far"
+        with pytest.raises(error):
+            odd.best({**target, "camera": "fa02"}, "BIAS")
 
 
 def test_a_type_is_forced_as_the_rules_in_use_spell_it(cal, tmp_path):
