@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,20 @@ _used_by = (
     .join(Version, Version.calibration_frame_id == Frame.id, isouter=True)
     .where(FrameUse.version_id.in_(sa.bindparam("asked", expanding=True)))
     .order_by(FrameUse.target_basename, FrameUse.caltype, FrameUse.version_id, Version.id)
+)
+
+
+_made_from_name = (
+    sa.select(FrameInput.basename.label("source"), Frame.basename)
+    .join_from(FrameInput, Version, Version.id == FrameInput.version_id)
+    .join(Frame, Frame.id == Version.calibration_frame_id)
+    .where(FrameInput.basename.in_(sa.bindparam("asked", expanding=True)))
+)
+_used_by_name = (
+    sa.select(Frame.basename.label("source"), FrameUse.target_basename.label("basename"))
+    .join_from(Frame, Version, Version.calibration_frame_id == Frame.id)
+    .join(FrameUse, FrameUse.version_id == Version.id)
+    .where(Frame.basename.in_(sa.bindparam("asked", expanding=True)))
 )
 
 
@@ -84,6 +98,35 @@ def affected_by(connection: Connection, frame: CalibrationFrame) -> list[Affecte
     while versions or names:
         versions, names = search.step(connection, versions, names)
     return sorted(search.found, key=lambda one: (one.depth, one.basename))
+
+
+def affected_counts(connection: Connection, basenames: Collection[str]) -> dict[str, int]:
+    """Return for each of many names how many frames were made with what has it, through others.
+
+    Every version counts: what was made with any of them.
+    """
+    made: dict[str, set[str]] = {name: set() for name in basenames}
+    new: Collection[str] = made.keys()
+    while new:
+        reached: set[str] = set()
+        for statement in (_made_from_name, _used_by_name):
+            for source, basename in _rows(connection, statement, new):
+                made[source].add(basename)
+                reached.add(basename)
+        new = reached - made.keys()
+        made |= {name: set() for name in new}
+    return {name: _count_from(name, made) for name in basenames}
+
+
+def _count_from(name: str, made: Mapping[str, Collection[str]]) -> int:
+    """Return how many names can be reached from one."""
+    reached = {name}
+    left = [name]
+    while left:
+        new = [one for one in made[left.pop()] if one not in reached]
+        reached.update(new)
+        left += new
+    return len(reached) - 1
 
 
 class _Search:

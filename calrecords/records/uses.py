@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -243,13 +243,35 @@ def as_use(row: Any) -> RecordedUse:
     )
 
 
-def newest_uses(connection: Connection) -> list[RecordedUse]:
-    """Return the newest use of each target and type, which is what it is reduced with now."""
+def newest_uses(connection: Connection, targets: Sequence[str] | None = None) -> list[RecordedUse]:
+    """Return the newest use of each target and type, which is what it is reduced with now.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    targets : sequence of str, optional
+        Only of these, a few hundred; by default of all.
+    """
     newest: dict[tuple[str, str], RecordedUse] = {}
     statement = select_uses().order_by(_uses.c.recorded_at, _uses.c.id)
+    if targets is not None:
+        statement = statement.where(_uses.c.target_basename.in_(targets))
     for row in connection.execute(statement):
         newest[row.target_basename, row.caltype] = as_use(row)
     return list(newest.values())
+
+
+def used_targets(connection: Connection, after: str, first: int) -> Sequence[str]:
+    """Return the first targets after one, in the order of the database, that have a use."""
+    statement = (
+        sa.select(_uses.c.target_basename)
+        .where(_uses.c.target_basename > after)
+        .distinct()
+        .order_by(_uses.c.target_basename)
+        .limit(first)
+    )
+    return connection.scalars(statement).all()
 
 
 def _is_same(row: Any, values: Mapping[str, Any]) -> bool:

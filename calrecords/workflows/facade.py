@@ -19,6 +19,7 @@ from calrecords.workflows.adopting import Adopter
 from calrecords.workflows.calibration_sets import CalibrationSets
 from calrecords.workflows.choosing_many import ChoosingMany
 from calrecords.workflows.fetch import Fetcher, FetchSource
+from calrecords.workflows.impact import Impacting
 from calrecords.workflows.importing import Importing
 from calrecords.workflows.ingest import Ingester
 from calrecords.workflows.intake import Intake
@@ -43,7 +44,7 @@ FrameLike = CalibrationFrame | IngestResult | Selection | int | str
 
 
 class CalibrationRecords(
-    ChoosingMany, Intake, CalibrationSets, Importing, Judging, Overriding, Tracing
+    ChoosingMany, Intake, CalibrationSets, Impacting, Importing, Judging, Overriding, Tracing
 ):
     """A pipeline's calibration records, with their file store and archive.
 

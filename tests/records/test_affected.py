@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from calrecords.records import AffectedFrame, Asked, Uses
+from calrecords.records.affected import affected_counts
 from calrecords.records.models import FrameUse
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -89,6 +90,25 @@ def test_a_target_that_is_recorded_or_an_input_itself_is_followed_further(uses, 
         (2, "science", "DARK", "bias > dark > science"),
         (2, "stack", "IMCOM000", "bias > reduced > stack"),
     ]
+
+
+def test_many_are_counted_at_once(database, uses, frame):
+    made = [frame(*names) for names in (("a", "d"), ("b", "a"), ("c", "a", "b"), ("d", "c"))]
+    made += [frame(f"e{number}", "b") for number in range(4)]
+    for number in range(3):
+        uses.record(f"science-{number}", made[2], "SKYFLAT", Asked())
+    uses.record("e1", made[2], "SKYFLAT", Asked())
+    with database.read() as connection:
+        counts = affected_counts(connection, [*(one.basename for one in made), "science-0", "no"])
+        assert affected_counts(connection, []) == {}
+    assert counts == {
+        **{one.basename: len(uses.affected_by(one)) for one in made},
+        **{"science-0": 0, "no": 0},
+    }
+    assert counts["a"] == 10
+    frame("a", content="another")
+    with database.read() as connection:
+        assert affected_counts(connection, ["a"]) == {"a": 10}
 
 
 def test_many_uses_are_followed_in_a_moment(sqlite_database, record_on, frame_names):

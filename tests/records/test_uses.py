@@ -6,7 +6,7 @@ import pytest
 
 from calrecords.errors import InvalidRecordError, RecordNotFoundError
 from calrecords.records import Asked, RecordedInput, Uses
-from calrecords.records.uses import newest_uses
+from calrecords.records.uses import newest_uses, used_targets
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 ASKED = Asked(
@@ -71,6 +71,21 @@ def test_a_version_that_is_used_again_is_the_newest_again(uses, flats, newest):
     assert [use.filename for use in uses.of_target("science")] == ["b.fits.fz", "a.fits.fz"]
     assert uses.record("science", flats[0], "SKYFLAT", ASKED)
     assert uses.of_target("science")[1].asked == ASKED
+
+
+def test_the_newest_uses_can_be_read_of_some_targets_at_a_time(database, uses, flats):
+    for number in range(7):
+        for frame in flats:
+            assert uses.record(f"Science-{number}", frame, "SKYFLAT", Asked())
+        assert uses.record(f"Science-{number}", flats[0], "BIAS", Asked())
+    with database.read() as connection:
+        every = newest_uses(connection)
+        first = used_targets(connection, "", 3)
+        others = used_targets(connection, first[-1], 9)
+        assert [*first, *others] == [f"Science-{number}" for number in range(7)]
+        assert newest_uses(connection, others) == [use for use in every if use.target in others]
+        assert newest_uses(connection, []) == []
+    assert len(every) == 14
 
 
 def test_inputs_are_found_from_both_ends(uses, flats):
