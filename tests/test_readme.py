@@ -57,6 +57,7 @@ def test_the_readme_has_these_examples():
         "The best calibration",
         "A bad frame, or a wrong fact",
         "What was made with a frame",
+        "What an edit would change",
         "Another observatory's headers",
         "A pipeline's own tests",
     ]
@@ -104,11 +105,14 @@ def test_the_recipes_for_judging_and_following_run(at_home, capsys):
     with calrecords.connect() as cal:
         frame_id = str(cal.ingest("bias_kb70_20151221_bin2x2.fits", is_master=True).frame_id)
         names = {"cal": cal}
-        for recipe in ("A bad frame, or a wrong fact", "What was made with a frame"):
+        recipes = ("What was made with a frame", "What an edit would change")
+        for recipe in ("A bad frame, or a wrong fact", *recipes):
             exec(BLOCKS[recipe].replace(FRAME_ID, frame_id), names)
         events = list(cal.history(int(frame_id))["kind"])
         assert events == ["recorded", "verdict", "validity", "correction"]
-    assert "bias_kb70_20151221_bin2x2 > cpt1m010-kb70-20151221-0120-e91" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "bias_kb70_20151221_bin2x2 > cpt1m010-kb70-20151221-0120-e91" in printed
+    assert "called bad, 0 of 1 recorded uses would change; 1 cannot be judged" in printed
 
 
 def test_the_recipes_for_the_ocs_ingester_run(at_home, capsys):

@@ -36,6 +36,7 @@ _VERBS = {
     "record-use": ("tracing", "Record what a target was reduced with."),
     "uses": ("tracing", "Show what was made directly with a frame."),
     "affected": ("tracing", "Show all that was made with a frame, down to the targets."),
+    "impact": ("impact", "Show which uses an edit of rules or a verdict would change."),
     "cache": ("caching", "Look after the local copies of downloaded frames."),
     "db": ("database", "Look after the records database."),
     "config": ("configuration", "Show settings and where they come from."),

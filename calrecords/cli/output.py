@@ -68,7 +68,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def show_table(table: Any, *, hidden: Sequence[str] = (), as_json: bool) -> None:
     """Print an astropy Table: as JSON whole, else without the columns that are hidden."""
-    rows = [{name: cell(row[name]) for name in table.colnames} for row in table]
+    rows = table_rows(table)
     if as_json:
         print_json(rows)
         return
@@ -76,11 +76,10 @@ def show_table(table: Any, *, hidden: Sequence[str] = (), as_json: bool) -> None
     print_table(shown, [[row[name] for name in shown] for row in rows])
 
 
-def cell(value: Any) -> Any:
-    """Return the plain value of a table's cell; None where it is masked."""
-    import numpy as np
-
-    return None if value is np.ma.masked else value.item()
+def table_rows(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of an astropy Table as plain values; None where they are masked."""
+    columns = [table[name].tolist() for name in table.colnames]
+    return [dict(zip(table.colnames, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 @contextmanager
