@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from calrecords.datafiles.cards import HeaderValue
+from calrecords.datafiles.fibers import lit_fibers
 from calrecords.datafiles.mapping import LCO_MAPPING, HeaderMapping
 from calrecords.datafiles.repairs import invalid_keyword, is_null, read_day, read_time
 from calrecords.frames import FrameFacts
@@ -83,8 +84,16 @@ def read_facts(
         pipeline_name=read.text(mapping.pipeline_name),
         pipeline_version=read.text(mapping.pipeline_version),
         inputs=tuple(_inputs(header, mapping, split_filename(name)[0], obstype)),
-        attributes={key: header[key] for key in mapping.attributes if not is_null(header.get(key))},
+        attributes=_attributes(header, mapping),
     )
+
+
+def _attributes(
+    header: Mapping[str, HeaderValue], mapping: HeaderMapping
+) -> dict[str, HeaderValue]:
+    """Return further facts: keywords as they are, and what is derived from one."""
+    as_written = {key: header[key] for key in mapping.attributes if not is_null(header.get(key))}
+    return {**as_written, **lit_fibers(header.get(mapping.fiber_contents))}
 
 
 def related_basenames(

@@ -56,6 +56,9 @@ class HeaderMapping:
         Keywords of what OCS has no setting for.
     input_frame_prefix : str
         Beginning of the numbered keywords by which a master names what it was made from.
+    fiber_contents : str
+        Keyword that says what each fibre of a spectrograph saw, as ``thar&thar&none``, which
+        gives the attributes ``fiber0_lit`` to ``fiber2_lit``.
     attributes : tuple of str
         Keywords of further facts that a rule may match.
     required : tuple of str
@@ -113,6 +116,7 @@ class HeaderMapping:
     instrument_name: str = ""
     time_scale: str = "TIMESYS"
     input_frame_prefix: str = "IMCOM"
+    fiber_contents: str = "OBJECTS"
     attributes: tuple[str, ...] = ("APERWID", "APERLEN", "GRATING", "OBJECTS", "RDSPEED", "GAIN")
 
     required: tuple[str, ...] = _REQUIRED
