@@ -23,13 +23,36 @@ def text_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[st
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return rows under their columns as an HTML table; whatever they hold is escaped."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell_text(value))}</td>" for value in row) + "</tr>"
-        for row in rows
+    """Return rows under their columns as an HTML table; whatever they hold is escaped.
+
+    Words are on the left, numbers and ages on the right, and what is one word or one age is
+    in one line.
+    """
+    cells = [list(row) for row in rows]
+    sides = [_side(row[at] for row in cells) for at in range(len(columns))]
+
+    def line(tag: str, values: Sequence[Any]) -> str:
+        made = (_html_cell(tag, value, side) for value, side in zip(values, sides, strict=True))
+        return f"<tr>{''.join(made)}</tr>"
+
+    body = "".join(line("td", row) for row in cells)
+    return f"<table><thead>{line('th', columns)}</thead><tbody>{body}</tbody></table>"
+
+
+def _side(values: Iterable[Any]) -> str:
+    """Return on which side the values of a column are."""
+    given = [value for value in values if value not in (None, "")]
+    is_size = all(
+        isinstance(value, int | float | timedelta) and not isinstance(value, bool)
+        for value in given
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return "right" if given and is_size else "left"
+
+
+def _html_cell(tag: str, value: Any, side: str) -> str:
+    text = cell_text(value)
+    wraps = "" if " " in text and not isinstance(value, timedelta) else "; white-space: nowrap"
+    return f'<{tag} style="text-align: {side}{wraps}">{escape(text)}</{tag}>'
 
 
 def html_lines(lines: Iterable[str]) -> str:

@@ -99,11 +99,11 @@ class AskedCalibration:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CalibrationSet:
     """Every calibration that a target's rules ask for.
 
-    It shows itself as a table in a notebook, and as text where it is printed.
+    It shows itself as a table in a notebook, and as text elsewhere.
 
     Attributes
     ----------
@@ -160,6 +160,9 @@ class CalibrationSet:
 
     def __str__(self) -> str:
         return "\n".join([self._head(), "", *text_table(_SHOWN, self._shown())])
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return html_lines([self._head()]) + html_table(_SHOWN, self._shown())

@@ -34,11 +34,11 @@ _NEAREST_NAMES = tuple(name for name, _, _ in _NEAREST)
 _A_DAY_S = 86400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Explanation:
     """Why a calibration was chosen, or none, over the whole database.
 
-    It shows itself as a table in a notebook, and as text where it is printed.
+    It shows itself as a table in a notebook, and as text elsewhere.
 
     Attributes
     ----------
@@ -153,6 +153,9 @@ class Explanation:
         if self.nearest:
             lines += ["", "nearest misses:", *text_table(_NEAREST_NAMES, self._misses())]
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         columns = [name for name, _, _ in _COLUMNS]

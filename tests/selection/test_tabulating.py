@@ -14,6 +14,8 @@ from calrecords.selection.tabulating import (
 )
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+WORD = 'style="text-align: left; white-space: nowrap"'
+SIZE = 'style="text-align: right; white-space: nowrap"'
 
 
 def test_columns_are_as_wide_as_their_widest_cell():
@@ -28,10 +30,21 @@ def test_columns_are_as_wide_as_their_widest_cell():
 
 def test_html_is_escaped():
     assert html_table(["<a>"], [["<script>"], [None]]) == (
-        "<table><thead><tr><th>&lt;a&gt;</th></tr></thead>"
-        "<tbody><tr><td>&lt;script&gt;</td></tr><tr><td></td></tr></tbody></table>"
+        f"<table><thead><tr><th {WORD}>&lt;a&gt;</th></tr></thead>"
+        f"<tbody><tr><td {WORD}>&lt;script&gt;</td></tr><tr><td {WORD}></td></tr></tbody></table>"
     )
     assert html_lines(["a & b", "<i>"]) == "<p>a &amp; b</p><p>&lt;i&gt;</p>"
+
+
+def test_words_are_on_the_left_and_sizes_on_the_right_in_one_line():
+    rows = [["two words", 3, timedelta(hours=-1)], [None, None, None]]
+    html = html_table(["said", "left", "age"], rows)
+    assert html == (
+        f"<table><thead><tr><th {WORD}>said</th><th {SIZE}>left</th><th {SIZE}>age</th></tr>"
+        f'</thead><tbody><tr><td style="text-align: left">two words</td><td {SIZE}>3</td>'
+        f"<td {SIZE}>-1.00 h</td></tr>"
+        f"<tr><td {WORD}></td><td {SIZE}></td><td {SIZE}></td></tr></tbody></table>"
+    )
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,7 @@ def test_a_set_is_html_in_a_notebook(shown):
     html = shown._repr_html_()
     assert html.startswith("<p>calibrations for science: missing FLAT</p><table>")
     assert html.count("<tr>") == 4
+    assert repr(shown) == str(shown)
 
 
 def test_a_set_is_json(shown):

@@ -114,6 +114,10 @@ def test_an_override_is_told_even_without_a_reason():
     assert "forced by an override: test" in replace(FOUND, override="test")._repr_html_()
 
 
+def test_it_is_shown_in_a_terminal_as_it_is_printed():
+    assert repr(FOUND) == str(FOUND)
+
+
 def test_html_shows_the_same_and_lets_nothing_out():
     html = FOUND._repr_html_()
     assert (html.count("<table>"), html.count("<tr>")) == (2, 7)
