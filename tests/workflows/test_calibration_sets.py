@@ -95,8 +95,10 @@ def test_each_type_is_there_or_missing_with_the_reason(connect):
                 AskedCalibration(
                     caltype="BIAS",
                     requirement=Requirement.REQUIRED,
-                    state=CalibrationState.OK,
+                    state=CalibrationState.STALE,
                     selection=cal.best(TARGET, "BIAS", as_of=then),
+                    limit=timedelta(days=7),
+                    reason="-100.00 d away, and stale after 7 d",
                 ),
                 AskedCalibration(
                     caltype="DARK",
@@ -130,6 +132,32 @@ def test_each_type_is_there_or_missing_with_the_reason(connect):
         )
         assert (found.is_complete, found.missing) == (False, ("DARK", "SKYFLAT"))
         assert found.rows[0].age == timedelta(days=-100)
+
+
+def test_what_lco_takes_daily_is_stale_sooner_than_what_waits_for_the_sky(connect):
+    lit = {"fiber0_lit": "1", "fiber1_lit": "1", "fiber2_lit": "0"}
+    limits = {"BIAS": 7, "DARK": 7, "SKYFLAT": 14, "ARC": 3, "LAMPFLAT": 3}
+    limits |= {"BPM": None, "READNOISE": None}
+    with connect() as cal:
+        add(
+            cal,
+            *(
+                {
+                    "obstype": obstype,
+                    "filter": TARGET["filter"] if obstype == "SKYFLAT" else None,
+                    "dateobs": NIGHT - timedelta(days=3000 if days is None else days),
+                    "attributes": lit,
+                }
+                for obstype, days in limits.items()
+            ),
+        )
+        for late, state in ((0, "OK"), (1, "stale")):
+            target = {**TARGET, **lit, "dateobs": NIGHT + timedelta(microseconds=late)}
+            found = {row.caltype: row for row in cal.calibrations_for(target)}
+            assert {name: row.limit and row.limit.days for name, row in found.items()} == limits
+            assert {name: str(row.state) for name, row in found.items()} == {
+                name: "OK" if days is None else state for name, days in limits.items()
+            }
 
 
 def test_what_is_only_permitted_may_be_missing(connect, mine):
