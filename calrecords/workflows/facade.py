@@ -146,10 +146,11 @@ class CalibrationRecords(
         row_limit : int, optional
             At most this many rows, with a warning in the log where there are more; -1 for all.
         **criteria
-            ``obstype``, ``site``, ``camera``, ``instrument``, ``filter``, ``basename``,
-            ``configuration_mode``, ``is_master``, ``reduction_level`` and ``verdict`` must be
-            equal; ``binning`` is text such as ``"2x2"``; ``dayobs`` is the night; ``start`` and
-            ``end`` are a half-open range of dateobs ``[start, end)``, UTC;
+            ``obstype``, ``site``, ``camera``, ``instrument``, ``telescope``, ``filter``,
+            ``configuration_mode``, ``object``, ``proposal``, ``pipeline_name``,
+            ``pipeline_version``, ``basename``, ``is_master``, ``reduction_level`` and
+            ``verdict`` must be equal; ``binning`` is text such as ``"2x2"``; ``dayobs`` is the
+            night; ``start`` and ``end`` are a half-open range of dateobs ``[start, end)``, UTC;
             ``all_versions=True`` lists older versions too.
 
         Returns
