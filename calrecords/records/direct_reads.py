@@ -21,7 +21,6 @@ _AS_PROBES = "; ".join(
             f"SET enable_{name} = off"
             for name in ("sort", "bitmapscan", "seqscan", "hashjoin", "mergejoin")
         ),
-        "SET jit = off",
         "SET plan_cache_mode = force_generic_plan",
     ]
 )

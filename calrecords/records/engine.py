@@ -26,6 +26,9 @@ BUSY_TIMEOUT_S = 30
 """Seconds that a writer waits for another one before `RecordsUnavailableError`."""
 
 CONNECT_TIMEOUT_S = 10
+_SESSION = f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_S}s -c jit=off"
+"""How a server is asked; no statement here lasts long enough to be compiled."""
+
 WAL_IS_SAFE_FROM = (3, 51, 3)
 """SQLite's write-ahead log can corrupt a database in versions before this one."""
 
@@ -131,6 +134,4 @@ def _postgresql_arguments(url: URL) -> dict[str, Any]:
     given = url.query.get("options", "")
     options = given if isinstance(given, str) else " ".join(given)
     arguments = {name: value for name, value in ours.items() if name not in url.query}
-    return arguments | {
-        "options": f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_S}s {options}".strip()
-    }
+    return arguments | {"options": f"{_SESSION} {options}".strip()}

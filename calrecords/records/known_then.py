@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from calrecords.frames import CalibrationFrame
 from calrecords.records.correction_values import UNDO_ORDER, facts_before
 from calrecords.records.judging import known_at
 from calrecords.records.models import Correction, ValidityChange, VerdictChange
+from calrecords.records.numbered import IDS, is_listed
 from calrecords.vocabulary import Binning, Verdict
 
 AT_A_TIME = 500
@@ -27,31 +29,32 @@ _validities: sa.Table = ValidityChange.__table__  # type: ignore[assignment]
 _corrections: sa.Table = Correction.__table__  # type: ignore[assignment]
 
 
-def _history(table: sa.Table) -> sa.Select[Any]:
+@cache
+def _history(table: sa.Table, *, is_server: bool) -> sa.Select[Any]:
     since = known_at(table)
     return (
         sa.select(table)
-        .where(table.c.version_id.in_(sa.bindparam("ids", expanding=True)))
+        .where(is_listed(table.c.version_id, is_server=is_server))
         .where(since <= sa.bindparam("moment", type_=table.c.recorded_at.type))
         .order_by(since, table.c.id)
     )
 
 
-_verdicts_until = _history(_verdicts)
-_validities_until = _history(_validities)
-_corrections_after = (
-    sa.select(_corrections)
-    .where(_corrections.c.version_id.in_(sa.bindparam("ids", expanding=True)))
-    .where(_corrections.c.recorded_at > sa.bindparam("moment"))
-    .order_by(*UNDO_ORDER)
-)
+@cache
+def _corrections_after(table: sa.Table, *, is_server: bool) -> sa.Select[Any]:
+    return (
+        sa.select(table)
+        .where(is_listed(table.c.version_id, is_server=is_server))
+        .where(table.c.recorded_at > sa.bindparam("moment"))
+        .order_by(*UNDO_ORDER)
+    )
 
 
 def verdicts_at(
     connection: Connection, versions: Collection[int], moment: datetime
 ) -> dict[int, Verdict]:
     """Return the verdict of each version as it was known; one that nobody marked is left out."""
-    rows = _asked(connection, _verdicts_until, versions, moment)
+    rows = _asked(connection, _history, _verdicts, versions, moment)
     return {row.version_id: Verdict(row.verdict) for row in rows}
 
 
@@ -59,7 +62,7 @@ def validities_at(
     connection: Connection, versions: Collection[int], moment: datetime
 ) -> dict[int, Range]:
     """Return when each version was known to be valid; one that nobody restricted is left out."""
-    rows = _asked(connection, _validities_until, versions, moment)
+    rows = _asked(connection, _history, _validities, versions, moment)
     return {row.version_id: (row.good_after, row.good_until) for row in rows}
 
 
@@ -68,7 +71,7 @@ def corrections_after(
 ) -> dict[int, list[Any]]:
     """Return the later corrections of each version, in the order in which they are undone."""
     found: dict[int, list[Any]] = {}
-    for row in _asked(connection, _corrections_after, versions, moment):
+    for row in _asked(connection, _corrections_after, _corrections, versions, moment):
         found.setdefault(row.version_id, []).append(row)
     return found
 
@@ -134,9 +137,14 @@ _OF_FRAME = frozenset(CalibrationFrame.__dataclass_fields__)
 
 
 def _asked(
-    connection: Connection, statement: sa.Select[Any], versions: Collection[int], moment: datetime
+    connection: Connection,
+    asking: Callable[..., sa.Select[Any]],
+    table: sa.Table,
+    versions: Collection[int],
+    moment: datetime,
 ) -> Iterator[Any]:
+    statement = asking(table, is_server=connection.dialect.name != "sqlite")
     ids = list(versions)
     for start in range(0, len(ids), AT_A_TIME):
-        asked = {"ids": ids[start : start + AT_A_TIME], "moment": moment}
+        asked = {IDS: ids[start : start + AT_A_TIME], "moment": moment}
         yield from connection.execute(statement, asked)

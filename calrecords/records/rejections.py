@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
@@ -23,6 +24,7 @@ from calrecords.records.columns import UTCDateTime
 from calrecords.records.database import RecordDatabase
 from calrecords.records.known_then import as_known_at
 from calrecords.records.models import Frame, Instrument, Site, Version
+from calrecords.records.numbered import IDS, for_each, is_listed
 from calrecords.records.reading import frame_of, select_frames
 from calrecords.records.version_order import DATING, when_current
 
@@ -161,10 +163,11 @@ class Population:
         return () if self._as_of is None else (sa.not_(_IS_UNKNOWN),)
 
     def _read(self, frames: Iterable[int]) -> Iterator[CalibrationFrame]:
-        statement = _VERSIONS.where(Version.is_current) if self._as_of is None else _VERSIONS
+        is_server = self._connection.dialect.name != "sqlite"
+        statement = _versions(is_server=is_server, is_now=self._as_of is None)
         left = iter(frames)
         while page := list(islice(left, FRAMES_AT_A_TIME)):
-            yield from self._as_known(self._connection.execute(statement, {"ids": page}).all())
+            yield from self._as_known(self._connection.execute(statement, {IDS: page}).all())
 
     def _as_known(self, rows: Sequence[Any]) -> Iterable[CalibrationFrame]:
         if self._as_of is None:
@@ -199,18 +202,26 @@ _IS_UNKNOWN = sa.and_(
 )
 _UNKNOWN = sa.select(Frame.obstype, Frame.instrument_id).where(_IS_UNKNOWN)
 _UNKNOWN_COUNTS = _COUNTS.where(_IS_UNKNOWN)
-_ids: Any = sa.bindparam("ids", expanding=True)  # both: a planner without statistics needs it
-_VERSIONS = (
-    select_frames()
-    .add_columns(*(Version.id, Version.calibration_frame_id.label("frame"), Version.is_current))
-    .add_columns(*(getattr(Version, name) for name in DATING))
-    .where(Version.calibration_frame_id.in_(_ids), Frame.id.in_(_ids))
-    .order_by(Version.calibration_frame_id, Version.id)
-)
 _INSTRUMENTS = sa.select(
     *(Instrument.id, Site.code.label("site"), Instrument.camera),
     Instrument.name.label("instrument"),
 ).join_from(Instrument, Site, Instrument.site_id == Site.id)
+
+
+@cache
+def _versions(*, is_server: bool, is_now: bool) -> sa.Select[Any]:
+    """Return the statement that reads versions of frames, those of one frame together."""
+    ids = (Version.calibration_frame_id, Frame.id)
+    statement = select_frames().add_columns(
+        *(Version.id, Version.calibration_frame_id.label("frame"), Version.is_current),
+        *(getattr(Version, name) for name in DATING),
+    )
+    if is_now:
+        statement = statement.where(Version.is_current)
+    if is_server:
+        return for_each(statement, *ids).order_by("frame", "id")
+    listed = (is_listed(column, is_server=False) for column in ids)
+    return statement.where(*listed).order_by("frame", Version.id)
 
 
 def _in(groups: Collection[FrameGroup]) -> sa.ColumnElement[bool]:
