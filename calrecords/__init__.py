@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from calrecords.datafiles import DataFile, FitsFile, HeaderMapping, LcoFitsFile
     from calrecords.filestore import FileStore, FileSystemStore, S3Store
     from calrecords.frames import CalibrationFrame, FrameFacts, FrameVersion
+    from calrecords.records.importing_reports import ImportReport
+    from calrecords.selection import Selection
     from calrecords.vocabulary import Binning, ObservationType, Verdict
+    from calrecords.workflows.calibration_sets import CalibrationSet
     from calrecords.workflows.connection import connect
+    from calrecords.workflows.explanations import Explanation
     from calrecords.workflows.facade import CalibrationRecords
     from calrecords.workflows.results import IngestOutcome, IngestResult
 
@@ -29,18 +33,22 @@ _HOME = {
     "Binning": "vocabulary",
     "CalibrationFrame": "frames",
     "CalibrationRecords": "workflows.facade",
+    "CalibrationSet": "workflows.calibration_sets",
     "DataFile": "datafiles",
+    "Explanation": "workflows.explanations",
     "FileStore": "filestore",
     "FileSystemStore": "filestore",
     "FitsFile": "datafiles",
     "FrameFacts": "frames",
     "FrameVersion": "frames",
     "HeaderMapping": "datafiles",
+    "ImportReport": "records.importing_reports",
     "IngestOutcome": "workflows.results",
     "IngestResult": "workflows.results",
     "LcoFitsFile": "datafiles",
     "ObservationType": "vocabulary",
     "S3Store": "filestore",
+    "Selection": "selection",
     "Verdict": "vocabulary",
     "connect": "workflows.connection",
 }
@@ -53,18 +61,22 @@ __all__ = [  # noqa: RUF022 - `connect` is where everybody begins
     "Binning",
     "CalibrationFrame",
     "CalibrationRecords",
+    "CalibrationSet",
     "DataFile",
+    "Explanation",
     "FileStore",
     "FileSystemStore",
     "FitsFile",
     "FrameFacts",
     "FrameVersion",
     "HeaderMapping",
+    "ImportReport",
     "IngestOutcome",
     "IngestResult",
     "LcoFitsFile",
     "ObservationType",
     "S3Store",
+    "Selection",
     "Verdict",
 ]
 

@@ -1,5 +1,8 @@
+import inspect
 import subprocess
 import sys
+
+import pytest
 
 import calrecords
 from calrecords.errors import CalRecordsError
@@ -10,18 +13,22 @@ PUBLIC = {
     "Binning",
     "CalibrationFrame",
     "CalibrationRecords",
+    "CalibrationSet",
     "DataFile",
+    "Explanation",
     "FileStore",
     "FileSystemStore",
     "FitsFile",
     "FrameFacts",
     "FrameVersion",
     "HeaderMapping",
+    "ImportReport",
     "IngestOutcome",
     "IngestResult",
     "LcoFitsFile",
     "ObservationType",
     "S3Store",
+    "Selection",
     "Verdict",
     "connect",
     "errors",
@@ -32,6 +39,14 @@ def test_the_public_names_are_these_and_each_is_there():
     assert set(calrecords.__all__) == PUBLIC
     for name in PUBLIC:
         assert getattr(calrecords, name).__doc__
+
+
+@pytest.mark.parametrize(
+    "verb", ["best", "calibrations_for", "explain", "get", "import_records", "ingest", "lookup"]
+)
+def test_what_a_choice_or_an_ingestion_gives_can_be_named_in_annotations(verb):
+    given = inspect.signature(getattr(calrecords.CalibrationRecords, verb)).return_annotation
+    assert given in calrecords.__all__
 
 
 def test_an_unknown_name_is_an_attribute_error():

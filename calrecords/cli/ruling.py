@@ -26,7 +26,8 @@ _RULES = "A shipped name (lco, gemini), or a TOML file."
 def rules() -> None:
     """Check, show and test the rules that calibrations are chosen by.
 
-    RULES is a shipped name, lco or gemini, or the path of a TOML file.
+    RULES is a shipped name, lco or gemini, or the path of a TOML file, whose words
+    `python -m pydoc calrecords.selection.rule_set_reading` lists.
     """
 
 

@@ -207,7 +207,7 @@ class FileStore(ABC):
         """Yield every whole file under keys that begin so, key by key in an order of its own.
 
         Keys that no store of calrecords can hold are passed over: they are somebody else's.
-        Override this, `leftovers`, `remove` and `discard` together.
+        Override this, `leftovers`, `digest_of`, `remove` and `discard` together.
 
         Parameters
         ----------
@@ -221,7 +221,7 @@ class FileStore(ABC):
         ConfigurationError
             If this kind of store cannot be listed.
         """
-        raise self._unlisted()
+        raise self.not_listed()
 
     def leftovers(self, prefix: str = "") -> Iterator[Leftover]:
         """Yield what was begun and not finished under keys that begin so, if nobody is seen at it.
@@ -231,7 +231,19 @@ class FileStore(ABC):
         ConfigurationError
             If this kind of store cannot be listed.
         """
-        raise self._unlisted()
+        raise self.not_listed()
+
+    def digest_of(self, listed: ListedFile) -> ContentDigest:
+        """Read a listed file, and return what its bytes are.
+
+        Raises
+        ------
+        StoredFileNotFoundError
+            If it is gone.
+        ConfigurationError
+            If this kind of store cannot be listed.
+        """
+        raise self.not_listed()
 
     def remove(self, listed: ListedFile) -> bool:
         """Remove exactly this file; return whether it is gone, and not if it changed since.
@@ -241,7 +253,7 @@ class FileStore(ABC):
         ConfigurationError
             If this kind of store cannot be listed.
         """
-        raise self._unlisted()
+        raise self.not_listed()
 
     def discard(self, leftover: Leftover) -> bool:
         """Remove what was never finished; return whether it is gone, and not if it lives.
@@ -251,12 +263,13 @@ class FileStore(ABC):
         ConfigurationError
             If this kind of store cannot be listed.
         """
-        raise self._unlisted()
+        raise self.not_listed()
 
-    def _unlisted(self) -> ConfigurationError:
+    def not_listed(self) -> ConfigurationError:
+        """Return what to say where this kind of store cannot be listed."""
         msg = (
             f"{self!r} cannot be listed; give {type(self).__name__} the methods listed, "
-            "leftovers, remove and discard of FileStore"
+            "leftovers, digest_of, remove and discard of FileStore"
         )
         return ConfigurationError(msg)
 

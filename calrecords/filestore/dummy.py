@@ -82,7 +82,8 @@ class DummyStore(FileStore):
     def close(self) -> None:
         """Do nothing."""
 
-    def _unlisted(self) -> ConfigurationError:
+    def not_listed(self) -> ConfigurationError:
+        """Return that nothing is kept, so that there is nothing to list."""
         msg = "the dummy file store keeps nothing; set FILESTORE_TYPE to local or s3"
         return ConfigurationError(msg)
 

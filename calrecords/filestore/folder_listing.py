@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-from calrecords.errors import UnsafeKeyError
+from calrecords.errors import StoredFileNotFoundError, UnsafeKeyError
 from calrecords.filestore.base import FileStore
 from calrecords.filestore.key_files import KeyFiles, holds, is_same, is_sha256
+from calrecords.filestore.key_files import digest_of as digest_file
 from calrecords.filestore.keys import is_key
 from calrecords.filestore.listing import Leftover, LeftoverKind, ListedFile
 from calrecords.filestore.part_files import (
@@ -25,7 +26,7 @@ from calrecords.filestore.part_files import (
     store_errors,
     sync_directory,
 )
-from calrecords.frames import StoredFile
+from calrecords.frames import ContentDigest, StoredFile
 
 OWN_FOLDER = ".calrecords"
 _VERSIONS = "versions"
@@ -116,6 +117,24 @@ class ListedFolder(FileStore):
                     name = path.relative_to(self.root).as_posix()
                     yield Leftover(kind=LeftoverKind.PART_FILE, key=key, name=name, began=began)
 
+    def digest_of(self, listed: ListedFile) -> ContentDigest:
+        """Read a listed file, and return what its bytes are.
+
+        Raises
+        ------
+        StoredFileNotFoundError
+            If it is gone.
+        FileStoreRefusedError
+            If it cannot be read.
+        """
+        path = _path_of(self._files(listed.key), listed)
+        with store_errors("read", path):
+            try:
+                return digest_file(path)
+            except FileNotFoundError as error:
+                msg = f"the file store has no {path} any more"
+                raise StoredFileNotFoundError(msg) from error
+
     def remove(self, listed: ListedFile) -> bool:
         """Remove exactly this file, in its published place too; return whether it is gone.
 
@@ -125,7 +144,7 @@ class ListedFolder(FileStore):
             If the folder is read-only.
         """
         files = self._files(listed.key)
-        path = files.directory / listed.sha256 if listed.sha256 else files.published
+        path = _path_of(files, listed)
         with store_errors("delete", path):
             try:
                 if _listed(listed.key, path.stat(), listed.sha256 or "") != listed:
@@ -160,6 +179,10 @@ class ListedFolder(FileStore):
                 return False
         remove_empty_directories(path.parent, below=self.root)
         return True
+
+
+def _path_of(files: KeyFiles, listed: ListedFile) -> Path:
+    return files.directory / listed.sha256 if listed.sha256 else files.published
 
 
 def _listed(key: str, status: os.stat_result, sha256: str) -> ListedFile:

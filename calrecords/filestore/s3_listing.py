@@ -13,7 +13,7 @@ from calrecords.filestore.keys import check_key, is_key
 from calrecords.filestore.listing import Leftover, LeftoverKind, ListedFile
 from calrecords.filestore.s3_errors import s3_errors
 from calrecords.filestore.s3_multipart import check_length
-from calrecords.frames import ContentDigest, StoredFile
+from calrecords.frames import ContentDigest, StoredFile, digest_stream
 
 
 class ListedBucket(FileStore):
@@ -98,6 +98,19 @@ class ListedBucket(FileStore):
                         name=upload["UploadId"],
                         began=upload["Initiated"],
                     )
+
+    def digest_of(self, listed: ListedFile) -> ContentDigest:
+        """Download a listed version, and return what its bytes are.
+
+        Raises
+        ------
+        StoredFileNotFoundError
+            If it is gone.
+        FileStoreUnavailableError
+            If S3 cannot be reached.
+        """
+        with self.open(StoredFile(listed.key, listed.version_key or "")) as source:
+            return digest_stream(source)
 
     def remove(self, listed: ListedFile) -> bool:
         """Remove exactly this version, whose name no other ever gets.

@@ -16,8 +16,10 @@ from calrecords.records.journal import one_at_a_time
 from calrecords.records.journal_entries import UNFINISHED
 from calrecords.records.leases import is_gone
 from calrecords.records.models import Frame, JournalEntry, Version
+from calrecords.vocabulary import IngestionState
 
 _entries: sa.Table = JournalEntry.__table__  # type: ignore[assignment]
+_frames: sa.Table = Frame.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ class JournalRow:
         Where its bytes go in the file store.
     md5, sha256 : str
         What they are.
+    size : int
+        How long they are, in bytes.
+    version_key : str or None
+        What the store calls them.
+    frame_id : int or None
+        The archive's number of the frame.
     updated_at : datetime
         When anything was last written down, UTC.
     is_live : bool
@@ -54,6 +62,9 @@ class JournalRow:
     key: str
     md5: str
     sha256: str
+    size: int
+    version_key: str | None
+    frame_id: int | None
     updated_at: datetime
     is_live: bool
     error: str | None
@@ -62,6 +73,11 @@ class JournalRow:
     def is_unfinished(self) -> bool:
         """Whether it can be resumed."""
         return self.state in UNFINISHED
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it ended as it should."""
+        return self.state == IngestionState.RECORDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,8 @@ class ObjectRow:
         Of its frame.
     key, version_key, md5, sha256 : str or None
         Where it is, and what it is.
+    size : int or None
+        Its length in bytes.
     """
 
     basename: str
@@ -81,6 +99,7 @@ class ObjectRow:
     version_key: str | None
     md5: str | None
     sha256: str | None
+    size: int | None
 
 
 class JournalReads:
@@ -101,6 +120,18 @@ class JournalReads:
         with self._database.read() as connection:
             rows = connection.execute(sa.select(_entries).where(states).order_by(_entries.c.id))
             return [_row_of(row) for row in rows]
+
+    def lost(self, after: int, limit: int) -> list[JournalRow]:
+        """Return ingestions behind one that ended well, of frames that are not recorded now."""
+        recorded = sa.exists().where(_frames.c.basename == _entries.c.basename)
+        asked = (
+            sa.select(_entries)
+            .where(_entries.c.id > after, _entries.c.state == IngestionState.RECORDED, ~recorded)
+            .order_by(_entries.c.id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [_row_of(row) for row in connection.execute(asked)]
 
     def of_names(self, basenames: Collection[str]) -> list[JournalRow]:
         """Return every ingestion of these frames."""
@@ -163,7 +194,7 @@ def _objects(
             asked = (
                 sa.select(
                     *(Frame.basename, Version.key, Version.version_key),
-                    *(Version.md5, Version.sha256),
+                    *(Version.md5, Version.sha256, Version.size),
                 )
                 .join_from(Version, Frame, Version.calibration_frame_id == Frame.id)
                 .where(column.in_(some))
@@ -175,7 +206,7 @@ def _objects(
 def _row_of(row: sa.Row[tuple[object, ...]]) -> JournalRow:
     return JournalRow(
         *(row.id, row.basename, row.extension, row.path, row.state, row.key),
-        *(row.md5, row.sha256, row.updated_at),
+        *(row.md5, row.sha256, row.size, row.version_key, row.frame_id, row.updated_at),
         is_live=_is_live(row.lease_owner, row.lease_until),
         error=row.error,
     )

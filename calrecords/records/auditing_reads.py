@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from calrecords.frames import FrameVersion
 from calrecords.records.auditing import batched
 from calrecords.records.database import RecordDatabase
-from calrecords.records.models import Frame, Instrument, JournalEntry, Site, Version
+from calrecords.records.models import Archive, Frame, Instrument, JournalEntry, Site, Version
 
 _FILE = (
     *(Version.version_key, Version.md5, Version.sha256, Version.size, Version.extension),
@@ -163,6 +163,11 @@ class AuditReads:
         counted = _joined(sa.select(sa.func.count())).where(Version.is_current, *self._within())
         with self._database.read() as connection:
             return connection.scalar(counted) or 0
+
+    def archive_root(self) -> str | None:
+        """Return the root of the archive that the frame IDs are of; None where there is none."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(Archive.root))
 
     def strata(self) -> list[Stratum]:
         """Return the strata that the frames in the scope are of, sorted."""

@@ -1,4 +1,92 @@
-"""From a rule file to the rules of an observatory."""
+"""From a rule file to the rules of an observatory.
+
+A file of rules is TOML, and has these words. Of the file:
+
+``name``, ``version``, ``description``
+    What the rules are called, and which state of them this is; only the name is needed.
+``[fields]``
+    An observatory's names for our fields: ``ut_datetime = "dateobs"``. An attribute with the
+    name of one of our fields is ``camera = "attributes.camera"``.
+``[attributes]``
+    What frames and targets have beside our fields, each with its kind, ``text``, ``number``,
+    ``flag``, ``time`` or ``list``, or as a number with its unit, ``um``.
+``[tables.NAME]``
+    ``values`` are numbers by name that expressions look up as ``NAME(target.FIELD)``;
+    ``match`` is ``exact`` or ``starts_with``, ``default`` is for what is not in it.
+``[[conditional]]``
+    A conditional with a ``name``, which rules name in ``uses``.
+``[defaults]``
+    What holds for every rule; the lists and tables ``equal``, ``terms``, ``uses``,
+    ``prefer``, ``where`` and ``values`` are joined with the rule's own, all else is
+    overridden by it.
+``[[rule]]``
+    The rules.
+
+Whom a rule is for:
+
+``name``, ``caltype``, ``version``, ``description``
+    The first two are needed; ``caltype`` is what the rule finds.
+``sites``, ``cameras``, ``instruments``, ``when``
+    Its targets: lists of names, and conditions. Of several rules for a type the one for the
+    target's camera is taken, then for its instrument, its site, and with conditions.
+``effective``
+    ``{ from = 2026-01-01, until = 2027-01-01 }``: half-open, by the target's time, UTC.
+``required_when``, ``permitted_when``
+    Conditions of the targets that cannot, or can, do without; without either it is required.
+
+What a calibration must be:
+
+``where``
+    Constants, of a list one: ``{ obstype = "ARC", site = ["lsc", "cpt"] }``.
+``equal``
+    Fields that are the target's: ``["site", { field = "label", target = "mask" }]``.
+``terms``
+    Tables with a ``field`` and one comparison: ``equal``, ``not_equal``, ``one_of``,
+    ``not_one_of``, ``contains``, ``starts_with``, ``ends_with``, ``has`` (of a list),
+    ``above``, ``at_least``, ``below``, ``at_most``, ``present``, ``within``,
+    ``within_percent``. A value is a constant, ``{ target = "FIELD" }`` or
+    ``{ expr = "15 / cos(radians(target.elevation))" }``. Beside it may stand ``nulls``;
+    ``case = "ignore"``; and of a tolerance ``ends``, and ``around``, by default the target's.
+``nulls``
+    ``match`` (missing equals missing), ``skip`` (a term that lacks something has no say) or
+    ``never`` (what is missing satisfies nothing).
+``ends``
+    ``open`` or ``closed``: whether the ends of windows and tolerances belong to them.
+``values``
+    Expressions by name, for other expressions of the rule.
+``direction``, ``window``
+    ``either``, ``before``, ``before_or_equal``, ``after``, ``after_or_equal`` or ``bracket``;
+    ``"90 d"``, or ``{ before = "30 d", after = "1 d", ends = "closed" }``.
+``created_before``
+    The target's field with the time before which it must have been made.
+``verdicts``, ``valid``
+    By default ``["good", "unknown"]``, and true: valid at the target's time.
+
+Which comes first, and how many:
+
+``prefer``
+    Fields, or terms: what satisfies them comes before all else.
+``order``
+    ``"closest_in_time"``, or parts of which the next decides where one finds no difference:
+    ``{ closest_in_time = "1 s" }``, ``{ closest = "FIELD" }``, ``{ highest = "FIELD" }``,
+    ``{ lowest = "FIELD" }``, ``{ weighted = [{ field = "FIELD", scale = "365 d" }] }``.
+``count``
+    How many, or ``{ min = 2, max = 5 }``.
+``stale_after``
+    The distance in time beyond which it is used, but called stale.
+``exclusive``
+    Whether no two masters of one configuration may be valid at one time.
+
+What depends on the target:
+
+``[[rule.conditional]]``
+    Branches, ``[[rule.conditional.branch]]``, of which the first counts whose ``when`` holds.
+    A branch adds ``where``, ``equal``, ``terms`` and ``prefer``, replaces ``direction``,
+    ``window``, ``count`` and ``order``, or says ``no_result = true``.
+
+Conditions, in ``when`` and its like, are lists of terms on the target that must all hold;
+``{ any = [...] }`` and ``{ all = [...] }`` join some.
+"""
 
 from __future__ import annotations
 

@@ -62,13 +62,23 @@ def cached_files(folder: Path) -> list[CachedFile]:
 
 
 def is_whole(file: CachedFile) -> bool:
-    """Return whether a file holds what it should; it is read to its end."""
+    """Return whether a file holds what it should; it is read to its end.
+
+    To look is no use of it: where that can be, what was used longest ago stays so.
+    """
     try:
-        with file.path.open("rb") as source:
+        with open(file.path, "rb", opener=_without_trace) as source:
             return digest_stream(source).md5 == file.md5
     except OSError as error:
         log.warning("%s: cannot be read: %s", file.path, error)
         return False
+
+
+def _without_trace(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:  # another user's file
+        return os.open(path, flags)
 
 
 def remove(files: Iterable[CachedFile]) -> list[CachedFile]:
@@ -126,13 +136,45 @@ def mark_used(path: Path) -> None:
 def remove_strays(folder: Path) -> None:
     """Remove what processes that have ended left half-written."""
     for part in folder.glob(f"*{PART_SUFFIX}"):
-        pid = part.name.rsplit(".", 2)[-2].partition("-")[0]
-        try:
-            os.kill(int(pid), 0)
-        except (ProcessLookupError, ValueError, OverflowError):
+        if _has_ended(part):
             part.unlink(missing_ok=True)
-        except PermissionError:
-            continue
+
+
+def stray_files(folder: Path) -> list[Path]:
+    """Return what processes that have ended left half-written anywhere in a cache folder."""
+    return sorted(
+        part
+        for part in folder.glob(f"[0-9a-f][0-9a-f]/*/*{PART_SUFFIX}")
+        if _has_ended(part) and not is_locked(_target_of(part))
+    )
+
+
+def remove_stray(part: Path) -> bool:
+    """Remove what a process that has ended left half-written; return whether it is gone."""
+    if not _has_ended(part) or is_locked(_target_of(part)):
+        return False
+    part.unlink(missing_ok=True)
+    for empty in (part.parent, part.parent.parent):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
+    return True
+
+
+def _target_of(part: Path) -> Path:
+    """Return what a half-written file was to become: ``NAME`` of ``NAME.PID-TOKEN.part``."""
+    return part.with_name(part.name.rsplit(".", 2)[0])
+
+
+def _has_ended(part: Path) -> bool:
+    """Return whether no process of this host writes a file, as far as its name says."""
+    pid = part.name.rsplit(".", 2)[-2].partition("-")[0]
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
@@ -229,7 +229,7 @@ class ChoosingAnew:
         others = [one for one in asked if not self._is_indexed(one[1])]
         return indexed + sorted(others, key=lambda one: self._unindexed.order(one[1]))
 
-    def _candidates(self, question: Question) -> Iterator[CalibrationFrame]:
+    def _candidates(self, question: Question) -> Iterable[CalibrationFrame]:
         if not self._is_indexed(question):
             return self._unindexed.candidates(question)
         first = max(question.max_results, question.count.minimum)

@@ -16,6 +16,7 @@ from calrecords.records import Journal, RecordDatabase
 from calrecords.selection import Selection
 from calrecords.vocabulary import split_filename
 from calrecords.workflows.adopting import Adopter
+from calrecords.workflows.auditing import Auditing
 from calrecords.workflows.calibration_sets import CalibrationSets
 from calrecords.workflows.choosing_many import ChoosingMany
 from calrecords.workflows.fetch import Fetcher, FetchSource
@@ -24,9 +25,8 @@ from calrecords.workflows.importing import Importing
 from calrecords.workflows.ingest import Ingester
 from calrecords.workflows.intake import Intake
 from calrecords.workflows.judging import Judging
-from calrecords.workflows.offline import WHY_OFFLINE
 from calrecords.workflows.overriding import Overriding
-from calrecords.workflows.parts import make_cache, make_factory, make_mapping
+from calrecords.workflows.parts import make_cache, make_factory, make_mapping, why_no_archive
 from calrecords.workflows.querying import ROW_LIMIT, find_frames
 from calrecords.workflows.results import IngestResult, IngestStep
 from calrecords.workflows.settings import Settings
@@ -44,7 +44,15 @@ FrameLike = CalibrationFrame | IngestResult | Selection | int | str
 
 
 class CalibrationRecords(
-    ChoosingMany, Intake, CalibrationSets, Impacting, Importing, Judging, Overriding, Tracing
+    ChoosingMany,
+    Auditing,
+    Intake,
+    CalibrationSets,
+    Impacting,
+    Importing,
+    Judging,
+    Overriding,
+    Tracing,
 ):
     """A pipeline's calibration records, with their file store and archive.
 
@@ -68,7 +76,7 @@ class CalibrationRecords(
         self.archive = archive
         self.cache = make_cache(settings)
         self._database = database
-        why = _why_no_archive(settings)
+        why = why_no_archive(settings)
         self._fetcher = Fetcher(self.cache, store, archive, database, why_no_archive=why)
         spool = Spool(settings.folder("spool_dir"))
         steps = {} if on_step is None else {"on_step": on_step}
@@ -146,10 +154,11 @@ class CalibrationRecords(
         row_limit : int, optional
             At most this many rows, with a warning in the log where there are more; -1 for all.
         **criteria
-            ``obstype``, ``site``, ``camera``, ``instrument``, ``filter``, ``basename``,
-            ``configuration_mode``, ``is_master``, ``reduction_level`` and ``verdict`` must be
-            equal; ``binning`` is text such as ``"2x2"``; ``dayobs`` is the night; ``start`` and
-            ``end`` are a half-open range of dateobs ``[start, end)``, UTC;
+            ``obstype``, ``site``, ``camera``, ``instrument``, ``telescope``, ``filter``,
+            ``configuration_mode``, ``object``, ``proposal``, ``pipeline_name``,
+            ``pipeline_version``, ``basename``, ``is_master``, ``reduction_level`` and
+            ``verdict`` must be equal; ``binning`` is text such as ``"2x2"``; ``dayobs`` is the
+            night; ``start`` and ``end`` are a half-open range of dateobs ``[start, end)``, UTC;
             ``all_versions=True`` lists older versions too.
 
         Returns
@@ -180,7 +189,7 @@ class CalibrationRecords(
 
     def _demand_archive(self) -> ArchiveClient:
         if self.archive is None:
-            raise ConfigurationError(_why_no_archive(self.settings))
+            raise ConfigurationError(why_no_archive(self.settings))
         return self.archive
 
     def _make_adopter(self) -> Adopter:
@@ -266,12 +275,3 @@ class CalibrationRecords(
         if isinstance(frame, str):
             return self.get(basename=frame)
         return self.get(frame_id=operator.index(frame))
-
-
-def _why_no_archive(settings: Settings) -> str:
-    if settings["offline"]:
-        return f"{WHY_OFFLINE} to ask the archive"
-    return (
-        "no archive is named, so there is no frame ID to be had; set API_ROOT and AUTH_TOKEN "
-        "(or pass archive= and token=), or use `register` to record the file without an archive"
-    )

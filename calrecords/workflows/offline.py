@@ -75,7 +75,8 @@ class OfflineStore(FileStore):
         """Raise; see the class."""
         raise self._refused()
 
-    def _unlisted(self) -> ConfigurationError:
+    def not_listed(self) -> ConfigurationError:
+        """Return how to go online."""
         return self._refused()
 
     def close(self) -> None:

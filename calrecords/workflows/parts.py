@@ -15,6 +15,7 @@ from calrecords.datafiles import (
 from calrecords.errors import ConfigurationError
 from calrecords.filestore import DummyStore, FileStore, FileSystemStore
 from calrecords.workflows.cache import FileCache
+from calrecords.workflows.offline import WHY_OFFLINE
 from calrecords.workflows.settings import Settings, header_settings
 
 
@@ -171,4 +172,14 @@ def make_factory(settings: Settings, portal: ObservationPortal | None = None) ->
         installed_data_file_classes(own),
         proposal_tags=None if portal is None else portal.proposal_tags,
         sky_area=settings["sky_area"],
+    )
+
+
+def why_no_archive(settings: Settings) -> str:
+    """Return why there is no archive to ask, and what to do."""
+    if settings["offline"]:
+        return f"{WHY_OFFLINE} to ask the archive"
+    return (
+        "no archive is named, so there is no frame ID to be had; set API_ROOT and AUTH_TOKEN "
+        "(or pass archive= and token=), or use `register` to record the file without an archive"
     )

@@ -74,6 +74,19 @@ def test_what_is_listed_is_removed_exactly(backend, filled):
         assert backend.store.stat(kept).size == kept.size
 
 
+def test_what_is_listed_is_read(backend, filled, put):
+    for one in backend.store.listed():
+        digest = backend.store.digest_of(one)
+        assert digest in {put.digest_of(key.encode() * 300) for key in KEYS} | {
+            put.digest_of(b"newer" * 400)
+        }
+        assert digest.size == one.size
+        assert one.sha256 in {None, digest.sha256}
+    backend.store.remove(one)
+    with pytest.raises(StoredFileNotFoundError):
+        backend.store.digest_of(one)
+
+
 def test_an_empty_store_holds_nothing(backend):
     assert list(backend.store.listed()) == []
     assert list(backend.store.leftovers()) == []
@@ -256,11 +269,12 @@ class UnlistedStore(FileSystemStore):
 
     listed = DummyStore.listed
     leftovers = DummyStore.leftovers
+    digest_of = DummyStore.digest_of
     remove = DummyStore.remove
     discard = DummyStore.discard
 
 
-@pytest.mark.parametrize("verb", ["listed", "leftovers", "remove", "discard"])
+@pytest.mark.parametrize("verb", ["listed", "leftovers", "digest_of", "remove", "discard"])
 def test_a_store_that_cannot_be_listed_says_so(tmp_path, verb):
     argument = StoredFile("a", "b")
     with pytest.raises(ConfigurationError, match=r"UnlistedStore .*methods listed, leftovers"):

@@ -2,13 +2,21 @@
 
 import os
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
 from calrecords.errors import RuleError
 from calrecords.matching import MatchSet
-from calrecords.selection import load_rules, shipped_rules
+from calrecords.selection import load_rules, rule_set_reading, shipped_rules
+from calrecords.selection.branch_reading import IN_BRANCHES
+from calrecords.selection.checking import find_mistakes
+from calrecords.selection.ordering import OrderKind
 from calrecords.selection.rule_files import LARGEST_BYTES
+from calrecords.selection.rule_reading import IN_DEFAULTS, IN_RULES
+from calrecords.selection.terms import Ends, Nulls, Operator
+from calrecords.selection.windows import Direction
 
 RULES = 'name = "mine"\n[[rule]]\nname = "bias"\ncaltype = "BIAS"\nequal = ["site"]\n'
 NOT_TOML = {
@@ -164,3 +172,23 @@ def test_the_match_sets_of_lco_are_one_for_each_type():
         MatchSet(fibres, "ARC"),
         MatchSet(fibres, "LAMPFLAT"),
     }
+
+
+def test_the_rules_of_the_documentation_are_sound(write):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [example] = [
+        block
+        for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+        if "[[rule]]" in block
+    ]
+    rules = load_rules(write(example))
+    assert find_mistakes(rules) == []
+    assert [rule.caltype for rule in rules.rules] == ["ARC", "ARC"]
+
+
+def test_every_word_of_the_language_is_documented():
+    said = set(re.findall(r"[a-z_]+", rule_set_reading.__doc__))
+    words = {*IN_RULES, *IN_DEFAULTS, *IN_BRANCHES, "no_result", "any", "all", "around", "case"}
+    for kinds in (Operator, Nulls, Ends, Direction, OrderKind):
+        words |= {word.value for word in kinds}
+    assert words - said == set()

@@ -1,193 +1,70 @@
-from datetime import UTC, datetime
+"""One rule: its key, its counts, and what may stand in place of its own equal fields."""
 
 import pytest
 
 from calrecords.errors import RuleError
+from calrecords.matching import MatchSet
 from calrecords.selection import Requirement, load_rules
-from calrecords.selection.rule_set_reading import read_rule_set
-
-NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+from calrecords.selection.windows import Count, Direction
 
 
-@pytest.fixture
-def rules():
-    def make(*tables, **keys):
-        document = {"name": "mine", "version": 3, "attributes": {"word": "text"}, **keys}
-        return read_rule_set({**document, "rule": list(tables)}, "mine.toml")
-
-    return make
-
-
-def named(name, **keys):
-    return {"name": name, "caltype": "BIAS", **keys}
-
-
-def test_the_narrowest_rule_is_taken(rules, target):
-    made = rules(
-        named("general"),
-        named("when", when=[{"field": "word", "equal": "x"}]),
-        named("site", sites=["lsc"]),
-        named("instrument", instruments=["nres01"]),
-        named("camera", cameras=["fa01"]),
+def test_the_key_holds_the_equalities_and_leaves_what_may_have_no_say(rule):
+    made = rule(
+        where={"obstype": "BIAS", "is_master": True},
+        equal=["site", {"field": "word", "target": "filter", "nulls": "never"}, "dateobs"],
+        terms=[
+            {"field": "camera", "equal": "fa01", "nulls": "skip"},
+            {"field": "number", "above": 2},
+        ],
     )
-    chosen = {
-        "camera": target(word="x", instrument="nres01"),
-        "instrument": target(camera="fa02", instrument="nres01"),
-        "site": target(camera="fa02", word="x"),
-        "when": target(camera="fa02", site="cpt", word="x"),
-        "general": target(camera="fa02", site="cpt"),
-    }
-    assert {made.rule_for("bias", one).name: name for name, one in chosen.items()} == {
-        name: name for name in chosen
-    }
+    assert made.plan.match_set == MatchSet(("is_master", "site", "word"), "BIAS")
+    assert made.plan.constants == {"is_master": True, "obstype": "BIAS"}
+    assert made.plan.sources == (("site", "site", False), ("word", "filter", True))
+    assert [term.name for term in made.plan.others] == ["dateobs", "camera", "number"]
 
 
-def test_a_rule_applies_in_its_time_half_open(rules, target):
-    made = rules(
-        named("old", effective={"until": NOON}),
-        named("new", effective={"from": NOON, "until": "2026-03-11"}),
-    )
-    moments = ["2026-03-10T11:59:59.999999", "2026-03-10T12:00:00", "2026-03-10T23:59:59"]
-    assert [made.rule_for("BIAS", target(dateobs=at)).name for at in moments] == [
-        "old",
-        "new",
-        "new",
-    ]
-    with pytest.raises(RuleError) as caught:
-        made.rule_for("BIAS", target(dateobs="2026-03-11"))
-    assert str(caught.value) == (
-        "no rule of mine for BIAS is for site lsc, camera fa01, instrument fa01 at "
-        "2026-03-11T00:00:00; its rules: old, new"
-    )
+def test_a_case_may_say_itself_what_must_be_equal():
+    dark = load_rules("lco").rule("dark")
+    assert names(dark.with_equal_fields([])) == ["is_master", "obstype", "site", "camera"]
+    changed = dark.with_equal_fields(["binning", "gain", "gain", "site"])
+    assert names(changed) == ["is_master", "obstype", "site", "camera", "binning", "gain"]
+    assert {term.nulls.value for term in changed.terms if term.name == "gain"} == {"never"}
 
 
-def test_an_unknown_type_is_refused_with_the_known_ones(target):
-    with pytest.raises(RuleError) as caught:
-        load_rules("lco").rule_for("BAIS", target())
-    assert str(caught.value) == (
-        "the rules lco have no calibration type 'BAIS'; did you mean 'BIAS'?; "
-        "known: BIAS, DARK, SKYFLAT, BPM, READNOISE, ARC, LAMPFLAT"
-    )
-    with pytest.raises(RuleError, match=r"the rules lco have no rule 'bais'; did you mean 'bias'"):
-        load_rules("lco").rule("bais")
+def names(rule):
+    return [term.name for term in rule.terms]
+
+
+def test_one_is_wanted_and_of_a_bracket_one_of_each_side(rule):
+    assert rule().count_for(Direction.EITHER) == Count(1, 1)
+    assert rule().count_for(Direction.BRACKET) == Count(1, 2)
+    assert rule(count=4).count_for(Direction.BRACKET) == Count(1, 4)
+    assert rule(count={"min": 2}).count_for(Direction.EITHER) == Count(2, 2)
+
+
+def test_a_rule_is_required_permitted_or_not_asked_for(rule, target):
+    word = {"field": "word", "equal": "x"}
+    made = rule(required_when=[word], permitted_when=[{"field": "word", "present": True}])
+    asked = [made.requirement_for(target(word=one)) for one in ("x", "y", None)]
+    assert asked == [Requirement.REQUIRED, Requirement.PERMITTED, None]
+    assert rule().requirement_for(target()) is Requirement.REQUIRED
+
+
+DIVIDED = {"field": "number", "above": {"expr": "1 / target.wave"}}
 
 
 @pytest.mark.parametrize(
-    ("given", "required", "permitted"),
+    ("keys", "call"),
     [
-        ({"filter": "rp"}, "BIAS DARK SKYFLAT BPM", "READNOISE"),
-        ({"obstype": "EXPOSE", "filter": "rp"}, "BIAS DARK SKYFLAT BPM", "READNOISE"),
-        ({"obstype": "EXPOSE"}, "BIAS DARK BPM", "READNOISE"),
-        ({"obstype": "SKYFLAT", "filter": "rp"}, "BIAS DARK BPM", "READNOISE"),
-        ({"obstype": "DARK"}, "BIAS BPM", "READNOISE"),
-        ({"obstype": "BIAS"}, "BPM", "READNOISE"),
-        ({"obstype": "BPM"}, "", ""),
-        ({"obstype": "TARGET", "fiber0_lit": 1}, "BIAS DARK BPM ARC LAMPFLAT", "READNOISE"),
-        ({"obstype": "ARC", "fiber0_lit": 1}, "BIAS DARK BPM LAMPFLAT", "READNOISE"),
+        ({"when": [DIVIDED]}, "applies_to"),
+        ({"required_when": [DIVIDED]}, "requirement_for"),
     ],
 )
-def test_what_a_target_needs_at_lco(given, required, permitted, target):
-    wanted = load_rules("lco").caltypes_for(target(**given))
-    assert [[n for n, r in wanted.items() if r is kind] for kind in Requirement] == [
-        required.split(),
-        permitted.split(),
-    ]
-
-
-def test_what_holds_for_all_rules_is_joined_with_their_own(rules):
-    made = rules(
-        named("one", equal=["filter"], where={"is_master": False}),
-        named("two", nulls="match"),
-        defaults={
-            "equal": ["site"],
-            "where": {"is_master": True, "obstype": "BIAS"},
-            "nulls": "never",
-        },
+def test_a_condition_that_cannot_be_computed_names_its_file_rule_and_term(keys, call, rule, target):
+    made = rule({"wave": "number"}, **keys)
+    with pytest.raises(RuleError) as caught:
+        getattr(made, call)(target(wave=0, number=1))
+    assert str(caught.value) == (
+        "test.toml: rule only: number: '1 / target.wave' cannot be computed for wave = 0: "
+        "float division by zero"
     )
-    assert [[(term.field, term.nulls.value) for term in rule.terms] for rule in made.rules] == [
-        [("is_master", "never"), ("obstype", "never"), ("site", "never"), ("filter", "never")],
-        [("is_master", "match"), ("obstype", "match"), ("site", "match")],
-    ]
-    assert [rule.version for rule in made.rules] == ["3", "3"]
-
-
-def test_an_observatory_has_names_of_its_own(rules, target, make_frame):
-    made = rules(
-        named("dark", equal=["ut_datetime_name", "camera", "instrument"]),
-        fields={"ut_datetime_name": "attributes.word", "camera": "attributes.camera"},
-    )
-    assert made.match_sets()[0].fields == ("attributes.camera", "instrument", "word")
-    assert made.in_our_words({"camera": "Short", "site": "x"}) == {
-        "attributes.camera": "Short",
-        "site": "x",
-    }
-
-
-STRESS = """
-name = "stress"
-[fields]
-observation_type = "obstype"
-camera = "attributes.camera"
-[attributes]
-array_name = "text"
-camera = "text"
-central_wavelength = "um"
-disperser = "text"
-focal_plane_mask = "text"
-gcal_lamp = "text"
-observation_id = "text"
-reduction = "text"
-well_depth_setting = "text"
-
-# One of the two lists that are interleaved: the other asks for gcal_lamp that starts with QH.
-[[rule]]
-name = "gnirs_flat_xd_raw_ir"
-caltype = "flat_ir"
-instruments = ["GNIRS"]
-equal = ["disperser", "camera", "filter", "array_name", "well_depth_setting", "focal_plane_mask"]
-where = { gcal_lamp = "IRhigh" }
-terms = [{ field = "central_wavelength", within = 0.001, ends = "open", nulls = "skip" }]
-prefer = ["observation_id"]
-window = { within = "90 d", ends = "open" }
-count = 10
-
-[[rule]]
-name = "ghost_processed_slit"
-caltype = "processed_slit"
-instruments = ["GHOST"]
-equal = ["instrument", "observation_type", "focal_plane_mask"]
-window = { within = "30 s", ends = "open" }
-[[rule.conditional]]
-[[rule.conditional.branch]]
-when = [{ field = "observation_type", equal = "ARC" }]
-where = { reduction = "PROCESSED_ARC" }
-[[rule.conditional.branch]]
-where = { reduction = "PROCESSED_UNKNOWN" }
-
-[[rule]]
-name = "igrins2_flat"
-caltype = "flat"
-instruments = ["IGRINS-2"]
-equal = ["instrument"]
-terms = [{ field = "exposure_time", at_least = "3.5 s" }]
-count = 30
-
-[[rule]]
-name = "gnirs_arc"
-caltype = "arc"
-instruments = ["GNIRS"]
-required_when = [{ field = "central_wavelength", below = "2.8 um" }]
-"""
-
-
-def test_most_of_the_stress_rules_can_be_said(tmp_path, target):
-    """What cannot: lists that are dealt in turn, one exposure as several targets, whole groups."""
-    path = tmp_path / "stress.toml"
-    path.write_text(STRESS)
-    made = load_rules(path)
-    assert [rule.caltype for rule in made.rules] == ["flat_ir", "processed_slit", "flat", "arc"]
-    wanted = [
-        "arc" in made.caltypes_for(target(instrument="GNIRS", central_wavelength=wave))
-        for wave in (2.2, 2.8)
-    ]
-    assert wanted == [True, False]

@@ -1,6 +1,6 @@
 """A rule may test any field that is recorded, however the frame came, and every verb agrees."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 
 import calrecords
 from calrecords.datafiles.synthetic import write_synthetic_frame
+from calrecords.errors import NoCalibrationError
 from calrecords.frames import CalibrationFrame
 from calrecords.selection.fields import OUR_FIELDS
 
@@ -119,3 +120,25 @@ def test_all_verbs_find_the_same_frame_by_it(connect, tmp_path, field, came):
     assert (
         ("none.fits" in shown) == (shown.get("none.fits") is np.ma.masked) == (came == "imported")
     )
+
+
+@pytest.mark.parametrize("field", IN_HEADER)
+def test_what_was_corrected_is_chosen_by_as_it_was_then_and_as_it_is_now(connect, field):
+    _, wanted, unwanted = IN_HEADER[field]
+    cal = connect(RULES.format(field=field, wanted=wanted, unwanted=unwanted))
+    bring_in(cal, "one", timedelta(days=1), **{field: wanted})
+    before = datetime.now(UTC)
+    cal.correct("one", reason="a test", **{field: unwanted})
+    target = {**TARGET, field: wanted}
+    for caltype in ("ALIKE", "UNLIKE"):
+        then = cal.best(target, caltype, as_of=before)
+        assert then.frame == replace(cal.get(basename="one"), **{field: getattr(then.frame, field)})
+        assert getattr(then.frame, field) != getattr(cal.get(basename="one"), field)
+        assert (cal.explain(then).chosen, cal.explain(then).passed) == ("one.fits", 1)
+        [row] = cal.best_many([target], caltype, as_of=before)
+        assert row["filename"] == "one.fits"
+        with pytest.raises(NoCalibrationError) as missed:
+            cal.best(target, caltype)
+        assert cal.explain(missed.value).passed == 0
+        [row] = cal.best_many([target], caltype)
+        assert row["filename"] is np.ma.masked

@@ -395,7 +395,8 @@ def test_when_candidates_had_to_be_made_is_asked_as_the_edited_rule_says(cal, co
 
 
 def test_a_change_among_several_counts_though_the_first_stays(connect, edited):
-    cal = connect(rules=edited(*EDITS["several, not one"]))
+    several = f"{CLOSEST}\ncount = 3"
+    cal = connect(rules=edited(CLOSEST, several))
     hours = {"a": 1, "b": -30, "c": 40}
     add(
         cal,
@@ -405,7 +406,6 @@ def test_a_change_among_several_counts_though_the_first_stays(connect, edited):
         ),
     )
     cal.record_use("science", cal.best(TARGET, "BIAS").alternatives[0])
-    several = EDITS["several, not one"][1]
     path = edited(CLOSEST, several + '\nwindow = { within = "35 h", ends = "closed" }')
     table = cal.impact(rules=path)
     assert rows(table, "change", "used", "before", "after") == [
