@@ -31,7 +31,7 @@ from calrecords.archive.outgoing import (
     encoded_record,
 )
 from calrecords.archive.paging import MOST_ROWS, FrameList, check_sizes
-from calrecords.archive.policy import default_retrying
+from calrecords.archive.policy import default_retrying, repeated
 from calrecords.archive.registration import NotShownError, Registration
 from calrecords.archive.searching import question
 from calrecords.archive.transport import Transport
@@ -375,7 +375,7 @@ class ArchiveClient:
         return None if date is None else (datetime.now(UTC) - date).total_seconds()
 
     def _repeat(self, ask: Callable[[], _T]) -> _T:
-        return self._retrying(ask)
+        return repeated(self._retrying, ask)
 
     def _known_id(self, frame_id: int) -> int:
         number = checked_frame_id(frame_id)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 from tenacity import (
+    BaseRetrying,
     RetryCallState,
     Retrying,
     retry_if_exception,
@@ -18,6 +21,7 @@ from calrecords.errors import TransientError
 LONGEST_WAIT_S = 60.0
 """A server that asks for a longer wait, in seconds, is not waited for, unless one says so."""
 
+_T = TypeVar("_T")
 _logger = logging.getLogger(__name__)
 _backoff = wait_random_exponential(multiplier=0.5, max=15)
 
@@ -59,6 +63,25 @@ def default_retrying(
         before_sleep=_say,
         reraise=True,
     )
+
+
+def repeated(retrying: BaseRetrying, ask: Callable[[], _T]) -> _T:
+    """Return what is answered, asked again as the policy says.
+
+    The policy costs more than the request that succeeds at once, so it is not asked before
+    something has failed; the first failure counts as its first attempt.
+    """
+    try:
+        return ask()
+    except Exception as error:  # which of them is worth it, the policy says
+        first = [error]
+
+    def attempt() -> _T:
+        if first:
+            raise first.pop()
+        return ask()
+
+    return retrying(attempt)
 
 
 def _error(state: RetryCallState) -> BaseException | None:

@@ -15,7 +15,7 @@ from tenacity import BaseRetrying
 
 from calrecords.archive.answers import Answer, is_passing
 from calrecords.archive.origins import PORTAL, checked_token, normalised_root
-from calrecords.archive.policy import default_retrying
+from calrecords.archive.policy import default_retrying, repeated
 from calrecords.archive.transport import Transport
 from calrecords.errors import ArchiveRefusedError, ArchiveUnavailableError
 from calrecords.forking import start_anew_after_fork
@@ -132,7 +132,7 @@ class ObservationPortal:
 
     def _asked(self, proposal_id: str) -> frozenset[str]:
         try:
-            return self._retrying(lambda: self._ask(proposal_id))
+            return repeated(self._retrying, lambda: self._ask(proposal_id))
         except ArchiveUnavailableError as error:
             if PORTAL.root_setting in str(error):
                 raise

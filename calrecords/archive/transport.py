@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -243,12 +244,27 @@ def _prepared(request: requests.Request) -> requests.PreparedRequest:
     """Return a request as a session without cookies, parameters and hooks would prepare it."""
     prepared = requests.PreparedRequest()
     prepared.prepare_method(request.method)
-    prepared.prepare_url(request.url, request.params)
+    prepared.url = _whole_url(str(request.url), request.params)
     prepared.prepare_headers({**_ALWAYS, **request.headers})
     if request.data:
         prepared.prepare_body(request.data, None)
     request.auth(prepared)
     return prepared
+
+
+def _whole_url(url: str, params: Any) -> str:
+    base = _encoded_url(url)
+    if not params:
+        return base
+    return f"{base}{'&' if urlsplit(base).query else '?'}{urlencode(params, doseq=True)}"
+
+
+@lru_cache(maxsize=256)
+def _encoded_url(url: str) -> str:
+    """Return an address as it is sent; a session asks the same few again and again."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    return str(prepared.url)
 
 
 def _headers(auth: AuthBase, body: bytes | None) -> dict[str, str]:

@@ -182,6 +182,7 @@ class PartFile:
         self._stem = stem
         self._path = directory
         self._descriptor = -1
+        self._changed: list[Path] = []
 
     def __enter__(self) -> PartFile:
         with store_errors("write into", self._directory):
@@ -191,10 +192,8 @@ class PartFile:
                 if attempt:
                     time.sleep(PAUSE_S * attempt)
                 with suppress(FileNotFoundError):
-                    changed = make_directories(self._directory)
+                    self._changed += make_directories(self._directory)
                     if self._create():
-                        for folder in changed:
-                            sync_directory(folder)
                         return self
         msg = f"the file store cannot write into {self._directory}: it vanishes; try again"
         raise FileStoreUnavailableError(msg)
@@ -220,6 +219,13 @@ class PartFile:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
         self._close()
+        with store_errors("write into", self._directory) if error is None else suppress(OSError):
+            self._keep_folders()
+
+    def _keep_folders(self) -> None:
+        """Make the folders durable that were made for this file."""
+        while self._changed:
+            sync_directory(self._changed.pop())
 
     def _close(self) -> None:
         if self._descriptor >= 0:
@@ -229,6 +235,8 @@ class PartFile:
     def write(self, chunk: bytes) -> None:
         """Write the whole chunk at the end."""
         with store_errors("write", self._path):
+            if os.lseek(self._descriptor, 0, os.SEEK_CUR):
+                self._keep_folders()  # not after a long file: others may rely on them meanwhile
             rest = memoryview(chunk)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
@@ -243,6 +251,7 @@ class PartFile:
         """
         with store_errors("write", target):
             os.fsync(self._descriptor)
+            self._keep_folders()  # costs nothing now where a sync commits all that came before
             try:
                 self._path.replace(target)
             except FileNotFoundError:

@@ -20,6 +20,7 @@ from calrecords.records.database import RecordDatabase
 from calrecords.records.journal_entries import as_ingestion
 from calrecords.records.leases import LEASE
 from calrecords.records.models import JournalEntry
+from calrecords.records.prepared import execute
 from calrecords.records.recording import NewVersion, record_intended
 from calrecords.records.reminders import Reminders
 from calrecords.vocabulary import IngestionState
@@ -236,7 +237,7 @@ class Claim:
 
     def _change(self, connection: Connection, values: dict[str, Any]) -> bool:
         hold = {"number": self.ingestion.id, "owner": self._owner}
-        return connection.execute(_change_held, values | hold).rowcount == 1
+        return bool(execute(connection, _change_held, values | hold).rowcount == 1)
 
     def _held(self, session: Session) -> JournalEntry | None:
         entry = session.get(JournalEntry, self.ingestion.id, with_for_update=True)

@@ -27,6 +27,7 @@ from calrecords.records.models import Archive
 from calrecords.records.naming import insert_once
 from calrecords.records.reading import FrameFilter
 from calrecords.records.recording import NewVersion, PartialDigest, record_version
+from calrecords.records.storable import is_storable
 from calrecords.records.urls import database_url, shown
 
 _inherited: list[Engine] = []
@@ -310,6 +311,13 @@ class RecordDatabase:
         with self.read() as connection:
             newest = reading.newest_archived_at(connection, basename)
         return newest is not None and archived_at is not None and newest > archived_at
+
+    def is_recorded(self, basename: str, md5: str) -> bool:
+        """Return whether a version is recorded, at the least cost: nearly always it is not."""
+        if not is_storable(basename):
+            return False
+        text = self._direct.dialect.with_marks(reading.RECORDED)
+        return bool(self.ask(text, {"basename": basename, "md5": md5}))
 
     def is_archived(self, basename: str, md5: str) -> bool:
         """Return whether a version is recorded as one that the archive has."""

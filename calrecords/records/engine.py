@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Connection, Engine
 
 from calrecords.errors import ConfigurationError
@@ -31,6 +31,9 @@ _SESSION = f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_S}s -c jit=off"
 
 WAL_IS_SAFE_FROM = (3, 51, 3)
 """SQLite's write-ahead log can corrupt a database in versions before this one."""
+
+_KEPT_JOURNAL_BYTES = 1 << 20
+"""A rollback journal is kept for the next transaction, which is cheaper than to make it anew."""
 
 _WRITER = "calrecords_writer"
 
@@ -48,6 +51,7 @@ def make_engine(url: URL) -> Engine:
             url, connect_args={"timeout": float(BUSY_TIMEOUT_S), "isolation_level": None}
         )
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "close", _tidy_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "invalidate", _let_go_of_sqlite)
         return engine
@@ -111,7 +115,11 @@ def _let_go_of_sqlite(connection: sqlite3.Connection, *_: Any) -> None:
 def _choose_journal(connection: sqlite3.Connection) -> None:
     if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM:
         set_journal_mode(connection, "wal", BUSY_TIMEOUT_S)
-    elif not set_journal_mode(connection, "delete", 0.0):
+        return
+    if set_journal_mode(connection, "delete", 0.0):
+        connection.execute(f"PRAGMA journal_size_limit = {_KEPT_JOURNAL_BYTES}")
+        connection.execute("PRAGMA journal_mode = PERSIST")
+    else:
         log.warning(
             "the records file is in use with a write-ahead log, which SQLite %s can corrupt; "
             "use a newer Python or SQLite in all processes that share it",
@@ -119,9 +127,20 @@ def _choose_journal(connection: sqlite3.Connection) -> None:
         )
 
 
+def _tidy_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    """Remove the journal that was kept, unless somebody is writing."""
+    with suppress(sqlite3.Error):
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "persist":
+            connection.execute("PRAGMA journal_mode = DELETE")
+
+
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITER, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    text = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    try:  # through the driver itself: each of a night's transactions begins so
+        connection.connection.dbapi_connection.execute(text)  # type: ignore[union-attr]
+    except sqlite3.Error as error:
+        raise exc.DBAPIError.instance(text, None, error, sqlite3.Error) from error
 
 
 def _postgresql_arguments(url: URL) -> dict[str, Any]:

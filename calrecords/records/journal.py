@@ -30,13 +30,15 @@ from calrecords.records.journal_entries import (
     start_again,
 )
 from calrecords.records.leases import LEASE, is_gone, new_owner
-from calrecords.records.models import JournalEntry
+from calrecords.records.models import Frame, JournalEntry
 from calrecords.records.naming import demand_identity
+from calrecords.records.prepared import execute
 from calrecords.records.storable import plain_json
 from calrecords.vocabulary import IngestionState
 
 log = logging.getLogger(__name__)
 
+_frames: sa.Table = Frame.__table__  # type: ignore[assignment]
 _entries: sa.Table = JournalEntry.__table__  # type: ignore[assignment]
 _of_basename = (
     sa.select(
@@ -51,7 +53,11 @@ _unfinished_of_basename = sa.select(_entries.c.id).where(
     _entries.c.state.in_([str(state) for state in UNFINISHED]),
 )
 
-_insert_entry = sa.insert(_entries)
+_is_known = sa.select(
+    sa.exists().where(_entries.c.basename == sa.bindparam("named"))
+    | sa.exists().where(_frames.c.basename == sa.bindparam("named"))
+)
+_insert_entry = sa.insert(_entries).returning(_entries.c.id)
 _reopened = (
     sa.update(_entries)
     .where(_entries.c.id == sa.bindparam("number"), _entries.c.state == IngestionState.FAILED)
@@ -96,6 +102,8 @@ class Journal:
         check_intent(intent)
         with self._database.write_rows() as connection:
             one_at_a_time(connection, intent.basename)
+            if not execute(connection, _is_known, {"named": intent.basename}).fetchone()[0]:
+                return self._begun(connection, intent)
             demand_identity(connection, intent.basename, intent.facts)
             rows = connection.execute(_of_basename, {"named": intent.basename}).all()
             same = _row_of(rows, intent)
@@ -172,9 +180,8 @@ class Journal:
             "lease_owner": owner,
             "lease_until": datetime.now(UTC) + LEASE,
         }
-        key = connection.execute(_insert_entry, values).inserted_primary_key
-        assert key is not None
-        return Claim(self._database, owner, begun(intent, key[0]))
+        number = execute(connection, _insert_entry, values).fetchone()[0]
+        return Claim(self._database, owner, begun(intent, number))
 
     def _claimed(self, session: Session, entry: JournalEntry, since: datetime | None) -> Claim:
         owner = new_owner()

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from calrecords.errors import DuplicateRecordError
 from calrecords.frames import FrameFacts
 from calrecords.records.models import Frame, Instrument, Site
+from calrecords.records.prepared import execute
 from calrecords.vocabulary import canonical_obstype
 
 _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
@@ -75,9 +76,9 @@ def frame_row(
         "recorded_at": now,
     }
     of = {"code": facts.site, "camera": facts.camera, "name": facts.instrument or facts.camera}
-    made = connection.scalar(_insert_of_known(connection.dialect.name), values | of)
+    made = execute(connection, _insert_of_known(connection.dialect.name), values | of).fetchone()
     if made is not None:
-        return int(made), True
+        return int(made[0]), True
     row = connection.execute(_locked_identity, {"named": basename}).one_or_none()
     while row is None:
         _demand_free(connection, basename, frame_id)

@@ -70,6 +70,12 @@ _OF_FRAME = (
     .where(Frame.basename == sa.bindparam("named"), Version.archived_at.is_not(None))
 )
 _NEWEST_ARCHIVED_AT = _OF_FRAME.order_by(Version.archived_at.desc()).limit(1)
+RECORDED = (
+    "SELECT 1 FROM calibration_frames f JOIN frame_versions v ON v.calibration_frame_id = f.id"
+    " WHERE f.basename = {basename} AND v.md5 = {md5}"
+)
+"""Says whether a version is recorded, for the driver itself."""
+
 _ARCHIVED = _OF_FRAME.where(Frame.frame_id.is_not(None), Version.md5 == sa.bindparam("content"))
 
 

@@ -20,6 +20,7 @@ from calrecords.frames import CalibrationFrame, ContentDigest, FrameFacts, Frame
 from calrecords.records.match_fields import identity_of
 from calrecords.records.models import FrameInput, Version
 from calrecords.records.naming import demand_identity, frame_row
+from calrecords.records.prepared import execute
 from calrecords.records.reading import get_frame
 from calrecords.records.selection_index import close_version, index_version, open_version
 from calrecords.records.storable import check_storable, check_values, plain_json
@@ -58,7 +59,8 @@ _versions_of_frame = sa.select(
     *(_versions.c.md5, _versions.c.sha256, _versions.c.size),
     *(_versions.c.key, _versions.c.version_key, _versions.c.extension),
 ).where(_versions.c.calibration_frame_id == sa.bindparam("frame"))
-_insert_version = sa.insert(_versions)
+_insert_version = sa.insert(_versions).returning(_versions.c.id)
+_insert_input = sa.insert(_inputs)
 _no_longer_current = (
     sa.update(_versions)
     .where(_versions.c.calibration_frame_id == sa.bindparam("frame"), _versions.c.is_current)
@@ -235,23 +237,16 @@ def _write(
     if is_newest and others:
         _end_current(connection, frame, others, now)
     columns = _columns(new, now)
-    inserted = connection.execute(
-        _insert_version,
-        columns | {"calibration_frame_id": frame} | {"is_current": is_newest},
-    )
-    key = inserted.inserted_primary_key
-    assert key is not None
+    whole = columns | {"calibration_frame_id": frame, "is_current": is_newest}
+    version = execute(connection, _insert_version, whole).fetchone()[0]
     if is_newest and others:
-        open_version(connection, key[0], now)
+        open_version(connection, version, now)
     elif is_newest:
         facts = columns | identity_of(new.basename, new.facts)
-        index_version(connection, key[0], facts, columns["attributes"], now)
-    rows = [
-        {"version_id": key[0], "keyword": keyword, "basename": basename}
-        for keyword, basename in dict.fromkeys(new.facts.inputs)
-    ]
-    if rows:
-        connection.execute(sa.insert(_inputs), rows)
+        index_version(connection, version, facts, columns["attributes"], now)
+    for keyword, basename in dict.fromkeys(new.facts.inputs):
+        made_from = {"version_id": version, "keyword": keyword, "basename": basename}
+        execute(connection, _insert_input, made_from)
 
 
 def choose_current(connection: Connection, frame: int, now: datetime) -> None:

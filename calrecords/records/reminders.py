@@ -29,18 +29,18 @@ class Reminders:
         self._changed = Condition()
         self._waiting: dict[int, tuple[float, Callable[[], None]]] = {}
         self._thread: Thread | None = None
+        self._wakes_at = 0.0
 
     def after(self, delay_s: float, begin: Callable[[], None]) -> int:
         """Have a function called after some seconds; return the number of this reminder."""
         number = next(self._numbers)
         with self._changed:
             due = time.monotonic() + delay_s
-            is_first = all(due < other for other, _ in self._waiting.values())
             self._waiting[number] = (due, begin)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="calrecords-reminders", daemon=True)
                 self._thread.start()
-            elif is_first:
+            elif due < self._wakes_at:
                 self._changed.notify()
         return number
 
@@ -50,22 +50,25 @@ class Reminders:
             self._waiting.pop(number, None)
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                if not self._waiting and not self._changed.wait(_IDLE_S) and not self._waiting:
-                    self._thread = None
-                    return
-                due = self._due()
+        while (due := self._taken_due()) is not None:
             for begin in due:
                 begin()
 
-    def _due(self) -> list[Callable[[], None]]:
-        """Take out what is due; wait for the first where nothing is."""
-        if not self._waiting:
-            return []
-        first = min(due for due, _ in self._waiting.values()) - time.monotonic()
-        if first > 0:
-            self._changed.wait(first)
-        now = time.monotonic()
-        numbers = [number for number, (due, _) in self._waiting.items() if due <= now]
-        return [self._waiting.pop(number)[1] for number in numbers]
+    def _taken_due(self) -> list[Callable[[], None]] | None:
+        """Sleep until something may be due, and take it out; None after a while of idleness.
+
+        What comes meanwhile and is due later wakes nobody.
+        """
+        with self._changed:
+            was_idle = not self._waiting
+            first = min((due for due, _ in self._waiting.values()), default=None)
+            now = time.monotonic()
+            self._wakes_at = now + _IDLE_S if first is None else first
+            if self._wakes_at > now:
+                self._changed.wait(self._wakes_at - now)
+            if was_idle and not self._waiting:
+                self._thread = None
+                return None
+            now = time.monotonic()
+            numbers = [number for number, (due, _) in self._waiting.items() if due <= now]
+            return [self._waiting.pop(number)[1] for number in numbers]

@@ -31,6 +31,7 @@ from calrecords.records.models import (
     Site,
     Version,
 )
+from calrecords.records.prepared import execute
 
 Row = tuple[bytes, datetime, int, datetime, datetime | None]
 """Match key, dateobs, version, and ``[known_from, known_until)``; None while it is open."""
@@ -109,8 +110,9 @@ def sets_to_write(connection: Connection, obstype: str | None = None) -> list[Ma
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_let_no_set_come)
-    statement = _all_sets if obstype is None else _applying_sets
-    rows = connection.execute(statement, {} if obstype is None else {"kind": obstype})
+    if obstype is None:
+        return registered_sets(connection)
+    rows = execute(connection, _applying_sets, {"kind": obstype}).fetchall()
     return [match_set_of(*row) for row in rows]
 
 

@@ -19,7 +19,6 @@ from calrecords.errors import (
     DataFileError,
     DuplicateRecordError,
     FileStoreError,
-    RecordNotFoundError,
     RecordsUnavailableError,
     StoredFileNotFoundError,
     UnsafeKeyError,
@@ -215,10 +214,9 @@ class Ingester:
 
     def _recorded(self, data_file: DataFile) -> CalibrationFrame | None:
         digest = data_file.digest()
-        try:
-            frame = self._database.get(basename=data_file.basename, md5=digest.md5)
-        except RecordNotFoundError:
+        if not self._database.is_recorded(data_file.basename, digest.md5):
             return None
+        frame = self._database.get(basename=data_file.basename, md5=digest.md5)
         if frame.version.sha256 not in {None, digest.sha256}:
             msg = f"{data_file.filename}: has the md5 of a recorded version, but other bytes"
             raise DuplicateRecordError(msg)

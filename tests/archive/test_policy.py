@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from calrecords.archive.policy import LONGEST_WAIT_S, default_retrying
+from calrecords.archive.policy import LONGEST_WAIT_S, default_retrying, repeated
 from calrecords.errors import ArchiveRefusedError, ArchiveUnavailableError
 
 
@@ -78,3 +78,35 @@ def test_the_waits_asked_for_stay_within_the_total_together():
         policy(failing(ArchiveUnavailableError("busy", retry_after_s=0.2), calls))
     assert len(calls) == 3
     assert time.monotonic() - start < 0.5
+
+
+def test_what_fails_at_first_is_repeated_as_often_as_the_policy_alone_would(policy, waits):
+    alone, calls = [], []
+    with pytest.raises(ArchiveUnavailableError):
+        policy(failing(ArchiveUnavailableError("down"), alone))
+    waited = len(waits)
+    with pytest.raises(ArchiveUnavailableError):
+        repeated(policy, failing(ArchiveUnavailableError("down"), calls))
+    assert (len(calls), len(waits)) == (len(alone), 2 * waited)
+
+
+def test_what_is_not_worth_it_is_asked_once(policy, waits):
+    calls = []
+    with pytest.raises(ArchiveRefusedError):
+        repeated(policy, failing(ArchiveRefusedError("no"), calls))
+    assert (len(calls), waits) == (1, [])
+
+
+def test_an_answer_after_failures_is_returned_and_one_at_once_asks_no_policy(policy, waits):
+    answers = iter([ArchiveUnavailableError("down"), ArchiveUnavailableError("down"), "answer"])
+
+    def ask():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert repeated(policy, ask) == "answer"
+    assert len(waits) == 2
+    assert repeated(policy, lambda: "at once") == "at once"
+    assert len(waits) == 2

@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -149,3 +150,46 @@ def test_our_own_errors_pass_though_some_are_errors_of_the_system_too(tmp_path):
     with pytest.raises(FileStoreRefusedError) as caught, store_errors("write", tmp_path):
         raise ours
     assert caught.value is ours
+
+
+@pytest.fixture
+def synced(monkeypatch, tmp_path):
+    """Return the list of what is made durable, as it happens: paths, and whether it was renamed."""
+    done, sync = [], os.fsync
+
+    def noted(descriptor):
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        renamed = (tmp_path / "a/b/whole").exists()
+        done.append(
+            (".part" if path.suffix == ".part" else str(path.relative_to(tmp_path)), renamed)
+        )
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return done
+
+
+def test_bytes_and_folders_are_durable_before_the_name_is(tmp_path, synced):
+    with PartFile(tmp_path / "a/b", "x") as part:
+        part.write(b"all of it")
+        part.move_to(tmp_path / "a/b/whole")
+    assert synced == [(".part", False), (".", False), ("a", False), ("a/b", True)]
+
+
+def test_new_folders_are_not_left_to_the_end_of_a_long_file(tmp_path, synced):
+    with PartFile(tmp_path / "a/b", "x") as part:
+        part.write(b"one")
+        assert synced == []
+        part.write(b"two")
+        assert synced == [(".", False), ("a", False)]
+        part.move_to(tmp_path / "a/b/whole")
+    assert synced == [(".", False), ("a", False), (".part", False), ("a/b", True)]
+
+
+def test_new_folders_are_durable_though_no_file_was_kept(tmp_path, synced):
+    with PartFile(tmp_path / "a/b", "x"):
+        pass
+    assert synced == [(".", False), ("a", False)]
+    with pytest.raises(ZeroDivisionError), PartFile(tmp_path / "c", "x"):
+        1 / 0  # noqa: B018
+    assert synced[2:] == [(".", False)]

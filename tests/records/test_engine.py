@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from calrecords.errors import ConfigurationError, RecordsUnavailableError
 from calrecords.records import RecordDatabase
+from calrecords.records import engine as engine_module
 from calrecords.records.engine import make_engine, set_journal_mode
 from calrecords.records.urls import database_url
 
@@ -87,15 +88,48 @@ def test_what_is_no_database_is_not_waited_for(tmp_path):
 
 
 def test_a_writer_announces_itself_and_a_reader_does_not(sqlite_database):
-    began = []
+    said = []
     with sqlite_database.read() as connection:
         engine = connection.engine
-    sa.event.listen(engine, "before_cursor_execute", lambda *call: began.append(call[2]))
+    sa.event.listen(engine, "checkout", lambda driver, *_: driver.set_trace_callback(said.append))
     with sqlite_database.read() as connection:
         connection.execute(sa.text("SELECT 1"))
     with sqlite_database.write() as session:
         session.execute(sa.text("SELECT 2"))
-    assert began == ["BEGIN", "SELECT 1", "BEGIN IMMEDIATE", "SELECT 2"]
+    assert said == [
+        *("BEGIN", "SELECT 1", "COMMIT"),
+        *("BEGIN IMMEDIATE", "SELECT 2", "COMMIT"),
+    ]
+
+
+def test_a_rollback_journal_is_kept_while_the_records_are_open_and_is_short(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_module, "WAL_IS_SAFE_FROM", (99,))
+    file = tmp_path / "records.sqlite"
+    journal = tmp_path / "records.sqlite-journal"
+    database = RecordDatabase(file)
+    database.open()
+    long = "x" * (3 << 20)
+    for text in (long, "short"):
+        with database.write_rows() as connection:
+            connection.execute(sa.text("DELETE FROM sites"))
+            connection.execute(sa.text("INSERT INTO sites (code) VALUES (:code)"), {"code": text})
+        assert 0 < journal.stat().st_size <= 1 << 20
+    with RecordDatabase(file).read() as other:
+        assert other.scalar(sa.text("SELECT code FROM sites")) == "short"
+    database.close()
+    assert not journal.exists()
+
+
+def test_who_closes_beside_a_writer_leaves_the_journal_alone(tmp_path):
+    file = tmp_path / "records.sqlite"
+    database, other = RecordDatabase(file), RecordDatabase(file)
+    database.open()
+    with other.write_rows() as connection:
+        connection.execute(sa.text("INSERT INTO sites (code) VALUES ('cpt')"))
+        database.close()
+    with other.read() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM sites")) == 1
+    other.close()
 
 
 def test_a_reader_is_not_kept_out_by_a_writer(database, record, make_version):
@@ -115,7 +149,7 @@ def test_each_connection_of_a_sqlite_file_is_set_up(sqlite_database):
         "foreign_keys": 1,
         "synchronous": 2,
         "busy_timeout": 30000,
-        "journal_mode": "wal" if wal else "delete",
+        "journal_mode": "wal" if wal else "persist",
     }
 
 
@@ -128,7 +162,7 @@ def test_a_file_with_an_unsafe_write_ahead_log_goes_back_to_a_rollback_journal(
     with database.read() as connection:
         if connection.dialect.dbapi.sqlite_version_info >= (3, 51, 3):
             pytest.skip("this SQLite's write-ahead log is safe")
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "persist"
     database.close()
     assert caplog.records == []
 

@@ -41,3 +41,24 @@ def test_a_child_of_a_fork_is_not_reminded_of_what_its_parent_wanted():
     reminders.after(0.0, done.set)
     assert done.wait(5)
     assert reminders._waiting == {}
+
+
+def test_the_thread_sleeps_on_while_what_comes_is_due_later():
+    reminders, first = Reminders(), threading.Event()
+    reminders.after(0.0, first.set)
+    assert first.wait(5)
+    woken = []
+    wait = reminders._changed.wait
+
+    def counted(timeout):
+        woken.append(timeout)
+        return wait(timeout)
+
+    reminders._changed.wait = counted
+    for _ in range(50):
+        reminders.call_off(reminders.after(60.0, lambda: None))
+        time.sleep(0.002)
+    done = threading.Event()
+    reminders.after(0.05, done.set)
+    assert done.wait(5)
+    assert len(woken) < 10
