@@ -85,7 +85,7 @@ class Impacting(Choosing):
 
         For the newest use of each target and type it is chosen anew, as it was asked then, by
         what is recorded now: by the rules in use, and by the edited ones or with the other
-        verdict. Nothing is written.
+        verdict. Nothing is written. What others record meanwhile may be seen by one of the two.
 
         Parameters
         ----------
