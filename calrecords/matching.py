@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from calrecords.vocabulary import Verdict
@@ -37,9 +38,15 @@ class MatchSet:
 
     def key(self, values: Mapping[str, Any]) -> bytes:
         """Return the key of these values; a field that is absent counts as None."""
-        spelled = [canonical_text(values.get(name)) for name in self.fields]
-        text = json.dumps([self.obstype, self.fields, spelled], ensure_ascii=True)
-        return hashlib.blake2b(text.encode("ascii"), digest_size=MATCH_KEY_BYTES).digest()
+        spelled = tuple([canonical_text(values.get(name)) for name in self.fields])
+        return _digest(self.obstype, self.fields, spelled)
+
+
+@lru_cache(maxsize=8192)
+def _digest(obstype: str, fields: tuple[str, ...], spelled: tuple[str | None, ...]) -> bytes:
+    """Return the key of spelled values; the frames of a night have few that differ."""
+    text = json.dumps([obstype, fields, spelled], ensure_ascii=True)
+    return hashlib.blake2b(text.encode("ascii"), digest_size=MATCH_KEY_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

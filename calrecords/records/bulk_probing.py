@@ -49,12 +49,12 @@ def nearest(
         What is asked; none of them as of a moment.
     """
     places: list[_Place | None] = [None] * len(probes)
+    keys = [probe.key for probe in probes]
     alike: dict[tuple[Shape, tuple[Side, ...]], list[int]] = {}
     for number, probe in enumerate(probes):
         alike.setdefault((shape_of(probe), tuple(sides_of(probe))), []).append(number)
     for (shape, sides), numbers in alike.items():
-        # neighbours in the index are on the same pages of the file
-        numbers.sort(key=lambda number: (probes[number].key, probes[number].dateobs))
+        numbers.sort(key=keys.__getitem__)  # neighbours are on the same pages of the file
         for some in _parts(numbers):
             _find_places(execute, dialect, shape, sides, probes, some, places)
     taken = _taken_at(execute, dialect, sorted({place for place in places if place is not None}))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from calrecords.errors import ConfigurationError, NoCalibrationError, SelectionError
 from calrecords.frames import CalibrationFrame
+from calrecords.matching import Probe
 from calrecords.selection import Question, Target, ask
 from calrecords.workflows.choosing import Choosing, past
 from calrecords.workflows.known_frames import moment
@@ -39,7 +40,7 @@ class _Wanted:
     target: str
     caltype: str
     rule: str | None = None
-    described: Target | None = None
+    at: datetime | None = None
     frame: CalibrationFrame | None = None
     reason: str | None = None
 
@@ -93,7 +94,8 @@ class ChoosingMany(Choosing):
         }
         one_by_one = then is not None or self._choices.has_overrides()
         rows: list[_Wanted] = []
-        quick: list[tuple[_Wanted, Question]] = []
+        quick: list[_Wanted] = []
+        probes: list[Probe] = []  # not the questions: so much that lives is slow to live with
         for row, target in self._described(targets, kinds):
             rows.append(row)
             if target is None:
@@ -101,9 +103,9 @@ class ChoosingMany(Choosing):
             if one_by_one:
                 self._choose(row, target, {**how, "as_of": then})
             elif (question := self._asked(row, target, how)) is not None:
-                quick.append((row, question))
-        found = self._choices.nearest([question.probe for _, question in quick])
-        for (row, _), frame in zip(quick, found, strict=True):
+                quick.append(row)
+                probes.append(question.probe)
+        for row, frame in zip(quick, self._choices.nearest(probes), strict=True):
             row.frame, row.reason = frame, None if frame is not None else _NONE_MATCHES
         return make_table(_COLUMNS, [_plain(row) for row in rows])
 
@@ -119,7 +121,7 @@ class ChoosingMany(Choosing):
                 continue
             name = target.basename or str(number)
             for kind in kinds:
-                yield _Wanted(name, kind, described=target), target
+                yield _Wanted(name, kind, at=target.dateobs), target
 
     def _asked(self, row: _Wanted, target: Target, how: dict[str, Any]) -> Question | None:
         """Return the question of a row if it can be answered with many; else answer it."""
@@ -153,14 +155,14 @@ class ChoosingMany(Choosing):
 
 
 def _plain(row: _Wanted) -> dict[str, Any]:
-    frame, target = row.frame, row.described
+    frame, at = row.frame, row.at
     plain: dict[str, Any] = {
         "target": row.target,
         "caltype": row.caltype,
         "rule": row.rule,
         "reason": row.reason,
     }
-    if frame is None or target is None:
+    if frame is None or at is None:
         return {**_NOTHING, **plain}
     return {
         **plain,
@@ -169,7 +171,7 @@ def _plain(row: _Wanted) -> dict[str, Any]:
         "md5": frame.version.md5,
         "version_key": frame.version.version_key,
         "dateobs": plain_value(frame.dateobs, str),
-        "age": _days(frame.dateobs, target.dateobs),
+        "age": _days(frame.dateobs, at),
     }
 
 
