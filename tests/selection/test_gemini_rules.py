@@ -9,7 +9,7 @@ import json
 import math
 import os
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -90,6 +90,10 @@ def width_of(tolerance, science):
     return float(constant) / math.cos(math.radians(science["elevation"]))
 
 
+def is_within(value, middle, width):
+    return value is not None and middle - width < value < middle + width
+
+
 def literally(rule, candidates, science, howmany):
     """Return the IDs that a rule of the JSON file gives, in their order."""
     rule = json.loads(json.dumps(rule))
@@ -114,19 +118,15 @@ def literally(rule, candidates, science, howmany):
         apart = seconds(one["ut_datetime"]) - now
         age = rule["max_age_days"]
         sides = {"before": apart < 0, "after": apart > 0, "before_or_equal": apart <= 0}
-        distances = {
-            field: None if one.get(field) is None else abs(one[field] - science[field])
-            for field in rule["tolerances"]
-            if science.get(field) is not None
-        }
         if (
             one.get("qa_state") not in {None, "Fail"}
             and (science.get("engineering") is True or one.get("engineering") is False)
             and all(one.get(name) == science.get(name) for name in rule["must_equal"])
             and all(candidate_satisfies(one, science, term) for term in rule["cand_where"])
             and all(
-                distance is not None and distance < width_of(rule["tolerances"][field], science)
-                for field, distance in distances.items()
+                is_within(one.get(field), science.get(field), width_of(width, science))
+                for field, width in rule["tolerances"].items()
+                if science.get(field) is not None
             )
             and (age is None or abs(apart) < age * 86400)
             and sides.get(rule["direction"], True)
@@ -135,7 +135,7 @@ def literally(rule, candidates, science, howmany):
             if rule["order"] != ["closest_in_time"]:
                 width = width_of(rule["tolerances"]["central_wavelength"], science)
                 far = abs(apart) / 86400 / 365
-                far += distances.get("central_wavelength", 0) / width
+                far += abs(one["central_wavelength"] - science["central_wavelength"]) / width
             found.append((far, -seconds(one["entry_time"]), one["id"]))
     wanted = howmany or limit or rule["howmany_default"]
     return [name for *_, name in sorted(found)[: min(wanted, limit or wanted)]]
@@ -147,6 +147,24 @@ def varied(science, others, candidates, fields, rng):
     for field in rng.sample(fields, k=min(len(fields), rng.choice([1, 1, 2, 3]))):
         pool = [one[field] for one in [*others, *candidates] if field in one]
         made[field] = None if rng.random() < 0.3 and field != "ut_datetime" else rng.choice(pool)
+    return made
+
+
+def on_the_edge(rule, science, candidates, fields, rng):
+    """Return a target that is like a candidate, as far away in something as is just allowed."""
+    like = rng.choice(candidates)
+    made = {**science, **{field: like[field] for field in fields if field in like}}
+    branches = [branch for one in rule["conditional"] for branch in one["first_match"]]
+    tolerances = [rule["tolerances"], *(one["then"].get("tolerances", {}) for one in branches)]
+    for field, width in rng.choice([one for one in tolerances if one] or [{}]).items():
+        is_known = "elevation" not in str(width) or made.get("elevation") is not None
+        if is_known and made.get(field) is not None:
+            apart = rng.choice([-1.01, -1, -0.99, 0, 0, 0.99, 1, 1.01])
+            made[field] += apart * width_of(width, made)
+    age = (rule["max_age_days"] or 1) * 86400
+    apart = rng.choice([-age - 1, -age, 1 - age, -1, 0, 0, 1, age - 1, age, age + 1])
+    moment = datetime.fromisoformat(like["ut_datetime"]) + timedelta(seconds=round(apart))
+    made["ut_datetime"] = moment.isoformat()
     return made
 
 
@@ -170,10 +188,10 @@ def test_the_rules_mean_what_they_were_written_from(name, known):
     if name == "gmos_specphot_raw":
         fields.remove("central_wavelength")  # how it is weighted without one is not said
     rng = random.Random(name)
-    given = [
-        *targets,
-        *(varied(rng.choice(targets), targets, candidates, fields, rng) for _ in range(VARIANTS)),
-    ]
+    given = list(targets)
+    for _ in range(VARIANTS):
+        given.append(varied(rng.choice(targets), targets, candidates, fields, rng))
+        given.append(on_the_edge(literal, rng.choice(targets), candidates, fields, rng))
     some = 0
     for science in given:
         for howmany in (None, 25):

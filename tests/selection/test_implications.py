@@ -122,6 +122,8 @@ LATER = NOON + DAY
             ],
             False,
         ),
+        ([term(Operator.ABOVE, 1), term(Operator.BELOW, 2)], [], True),
+        ([term(Operator.ABOVE, 2)], [term(Operator.AT_LEAST, 2.5)], True),
         ([term(Operator.HAS, "a"), term(Operator.HAS, "b")], [], True),
         ([term(Operator.EQUAL, "A", ignores_case=True), term(Operator.EQUAL, "a")], [], True),
         ([term(Operator.EQUAL, OfTarget("other")), term(Operator.PRESENT, False)], [], True),
