@@ -60,7 +60,8 @@ def _bytes(path: Path, what: str, largest: int) -> bytes:
 def _near(path: Path) -> str:
     """Return a question about a file beside it whose name is nearest, or nothing."""
     try:
-        beside = [one.name for one in path.parent.iterdir()]
+        beside = list(path.parent.iterdir())
     except OSError:
         return ""
-    return near_names(path.name, beside)
+    is_near = near_names(path.stem, [one.stem for one in beside])
+    return near_names(path.name, [one.name for one in beside]) if is_near else ""

@@ -127,6 +127,8 @@ def test_a_file_whose_name_is_mistyped_is_told_the_one_beside_it(write, tmp_path
     write(RULES)
     with pytest.raises(RuleError, match=r"rule.toml: there is no such file; did you mean 'rules"):
         load_rules(tmp_path / "rule.toml")
+    with pytest.raises(RuleError, match=r"lco.toml: there is no such file; name a TOML file"):
+        load_rules(tmp_path / "lco.toml")
 
 
 def test_a_home_folder_may_be_meant(write, tmp_path, monkeypatch):
