@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,14 +11,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from calrecords.vocabulary import Binning, IngestionState, Verdict
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
 CHUNK_BYTES = 1 << 20
 """How much of a file is in memory at a time, in bytes."""
 
 
 _LARGE_BYTES = 8 * CHUNK_BYTES
-"""From here on, md5 is computed beside everything else, since it takes the longest."""
+"""Bytes from which on a checksum is worth a thread of its own."""
 
 
 def _fact(meaning: str, unit: str = "", default: Any = None) -> Any:
@@ -87,6 +86,50 @@ class ContentDigest:
     size: int
 
 
+class HashBeside:
+    """A checksum that is computed beside all else that is done with the chunks of a long file.
+
+    It is one chunk behind, so that the next one is read meanwhile; a short file is not worth
+    a thread. Use it as a context manager.
+
+    Parameters
+    ----------
+    name : str
+        ``md5`` or ``sha256``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._hash = hashlib.new(name, usedforsecurity=False)
+        self._size = 0
+        self._thread: Executor | None = None
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> HashBeside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next chunk, which must not be changed afterwards."""
+        self._size += len(chunk)
+        if self._size <= _LARGE_BYTES:
+            self._hash.update(chunk)
+            return
+        if self._thread is None:
+            self._thread = _one_thread()
+        if self._last is not None:
+            self._last.result()
+        self._last = self._thread.submit(self._hash.update, chunk)
+
+    def hexdigest(self) -> str:
+        """Return the checksum of all chunks, lower-case hexadecimal."""
+        if self._last is not None:
+            self._last.result()
+        return self._hash.hexdigest()
+
+
 def digest_stream(
     source: BinaryIO, *, sink: Callable[[bytes], object] | None = None
 ) -> ContentDigest:
@@ -99,24 +142,16 @@ def digest_stream(
     sink : callable, optional
         Given each chunk of bytes in turn, for example the ``write`` of another file.
     """
-    md5 = hashlib.md5(usedforsecurity=False)
     sha256 = hashlib.sha256()
     size = 0
-    with ExitStack() as stack:
-        beside = None
+    with HashBeside("md5") as md5:
         while chunk := source.read(CHUNK_BYTES):
-            if beside is None and size >= _LARGE_BYTES:
-                beside = stack.enter_context(_one_thread())
-            hashed = None if beside is None else beside.submit(md5.update, chunk)
+            md5.update(chunk)
             sha256.update(chunk)
             size += len(chunk)
             if sink is not None:
                 sink(chunk)
-            if hashed is None:
-                md5.update(chunk)
-            else:
-                hashed.result()
-    return ContentDigest(md5.hexdigest(), sha256.hexdigest(), size)
+        return ContentDigest(md5.hexdigest(), sha256.hexdigest(), size)
 
 
 def _one_thread() -> Executor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -11,7 +10,7 @@ from typing import BinaryIO, ClassVar
 
 from calrecords.errors import ChecksumMismatchError, ConfigurationError
 from calrecords.filestore.listing import Leftover, ListedFile
-from calrecords.frames import CHUNK_BYTES, ContentDigest, StoredFile, digest_stream
+from calrecords.frames import CHUNK_BYTES, ContentDigest, HashBeside, StoredFile, digest_stream
 
 URL_EXPIRES_S = 172_800
 """How long a signed URL is good for, in seconds: 48 h, as the Science Archive's are."""
@@ -319,13 +318,14 @@ def copy_checked(
     ChecksumMismatchError
         If the bytes differ; `sink` was given them all the same.
     """
-    sha256, size = hashlib.sha256(), 0
-    while chunk := source.read(CHUNK_BYTES):
-        sha256.update(chunk)
-        size += len(chunk)
-        if sink is not None:
-            sink(chunk)
-    check_source(key, digest, sha256=sha256.hexdigest(), size=size)
+    size = 0
+    with HashBeside("sha256") as sha256:
+        while chunk := source.read(CHUNK_BYTES):
+            sha256.update(chunk)
+            size += len(chunk)
+            if sink is not None:
+                sink(chunk)
+        check_source(key, digest, sha256=sha256.hexdigest(), size=size)
 
 
 def check_source(key: str, digest: ContentDigest, *, sha256: str, size: int) -> None:
