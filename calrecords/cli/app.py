@@ -37,6 +37,8 @@ _VERBS = {
     "uses": ("tracing", "Show what was made directly with a frame."),
     "affected": ("tracing", "Show all that was made with a frame, down to the targets."),
     "impact": ("impact", "Show which uses an edit of rules or a verdict would change."),
+    "audit": ("auditing", "Compare records, archive, store and cache, and list faults."),
+    "repair": ("auditing", "Show how faults that an audit found are mended, or mend them."),
     "cache": ("caching", "Look after the local copies of downloaded frames."),
     "db": ("database", "Look after the records database."),
     "config": ("configuration", "Show settings and where they come from."),

@@ -22,12 +22,14 @@ FAILED = 1
 USAGE = 2
 NOT_FOUND = 3
 CONFIGURATION = 4
+AT_FAULT = 5
 TRY_LATER = 75
 INTERRUPTED = 130
 
 EPILOG = (
     "Exit codes: 0 done; 1 failed for good; 2 wrong usage; 3 not found; "
     "4 a setting, a right or the database's schema needs mending; "
+    "5 an audit found faults, or a repair left some; "
     "75 failed for now, try again later; 130 interrupted."
 )
 

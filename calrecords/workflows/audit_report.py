@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from calrecords.records import RecordedAudit, Sighting
-from calrecords.selection.tabulating import html_lines, html_table, text_table, time_text
+from calrecords.selection.tabulating import html_lines, html_table, time_text
 from calrecords.workflows.audit_faults import FaultKind, Finding
 from calrecords.workflows.audit_question import AuditPart, AuditQuestion
 from calrecords.workflows.tables import Column, make_table
@@ -28,7 +28,7 @@ _COLUMNS: tuple[Column, ...] = (
 )
 _NAMES = tuple(name for name, _, _ in _COLUMNS)
 _PART_NAMES = ("part", "state", "examined", "why")
-_MOST_SHOWN = 100
+_MOST_SHOWN = 50
 
 
 class PartState(StrEnum):
@@ -175,30 +175,30 @@ class AuditReport:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:
-        lines = [self._head(), "", *text_table(_PART_NAMES, self._part_rows())]
-        if self.findings:
-            shown = self._rows()[:_MOST_SHOWN]
-            lines += ["", *text_table(_NAMES[:-1], [row[:-1] for row in shown])]
-            if len(self.findings) > _MOST_SHOWN:
-                lines.append(f"... and {len(self.findings) - _MOST_SHOWN} more; JSON has them all")
+        lines = [self._head(), *(_line_of_part(one) for one in self.parts)]
+        for kind, count in self.counts.items():
+            found = sorted(self.of_kind(kind), key=lambda one: one.name)
+            lines += ["", f"{kind}: {count}; repair: {kind.remedy}"]
+            lines += [f"  {one.name}: {one.found}" for one in found[:_MOST_SHOWN]]
+            if count > _MOST_SHOWN:
+                lines.append(f"  ... and {count - _MOST_SHOWN} more, which JSON and the table have")
         lines += [""] * bool(self.notices) + [_line_of(one) for one in self.notices]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         parts = [html_lines([self._head()]), html_table(_PART_NAMES, self._part_rows())]
         if self.findings:
-            shown = self._rows()[:_MOST_SHOWN]
-            parts.append(html_table(_NAMES[:-1], [row[:-1] for row in shown]))
+            parts.append(html_table(_NAMES[:-1], [row[:-1] for row in self._rows()]))
         parts.append(html_lines([_line_of(one) for one in self.notices]))
         return "".join(parts)
 
     def _head(self) -> str:
         state = "finished" if self.is_finished else "not finished"
-        faults = "no fault" if not self.findings else f"{len(self.findings)} faults"
-        kinds = ", ".join(f"{count} {kind}" for kind, count in self.counts.items())
+        count = len(self.findings)
+        faults = "no fault" if not count else f"{count} fault{'s' * (count > 1)}"
         return (
             f"audit {self.number} ({self.question.depth}, {state}): {self.frames} recorded frames, "
-            f"{faults}{': ' if kinds else ''}{kinds}"
+            f"{faults}"
         )
 
     def _part_rows(self) -> list[tuple[str, str, int, str]]:
@@ -235,6 +235,11 @@ def _part_of(part: AuditPart, said: Mapping[str, Any] | None) -> PartReport:
     if said is None:
         return PartReport(part, PartState.STOPPED, why="not begun")
     return PartReport(part, PartState(said["state"]), said["examined"], said["why"])
+
+
+def _line_of_part(part: PartReport) -> str:
+    why = f": {part.why}" if part.why else ""
+    return f"  {part.part}: {part.state}, {part.examined} examined{why}"
 
 
 def _line_of(notice: Notice) -> str:

@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from calrecords.selection.tabulating import html_lines, html_table, text_table
+from calrecords.selection.tabulating import html_lines, html_table
 from calrecords.workflows.audit_faults import Finding
 from calrecords.workflows.tables import Column, make_table
 
@@ -113,10 +114,14 @@ class Repair:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
     def __str__(self) -> str:
-        return "\n".join([self._head(), "", *text_table(_NAMES[:-1], self._shown())])
+        lines = [self._head()]
+        for kind, actions in groupby(self.actions, key=lambda one: one.finding.kind):
+            lines += ["", f"{kind}:"]
+            lines += [f"  {one.finding.name}: {one.state}: {one.said}" for one in actions]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return html_lines([self._head()]) + html_table(_NAMES[:-1], self._shown())
+        return html_lines([self._head()]) + html_table(_NAMES, self._rows())
 
     def _head(self) -> str:
         counts = ", ".join(f"{count} {state}" for state, count in self.counts.items())
@@ -131,6 +136,3 @@ class Repair:
             )
             for one in self.actions
         ]
-
-    def _shown(self) -> list[tuple[str, ...]]:
-        return [row[:-1] for row in self._rows()]
