@@ -75,6 +75,13 @@ class Api:
                 return _answers.redirect(301, f"{request.path}/{query}")
         return _answers.not_found_page()
 
+    def stale_answer(self, request: Request, seconds: float) -> Answer:
+        """Return what a replica answers that lags behind; all but frames comes from the writer."""
+        if request.method not in _requests.SAFE or not request.path.startswith("/frames"):
+            return self.answer(request)
+        with self._store.lagging(seconds):
+            return self.answer(request)
+
     def methods(self, path: str) -> str:
         """Return the methods of the endpoint at a path, as the Allow header lists them."""
         return next((allow for pattern, _, allow, _ in _ROUTES if pattern.fullmatch(path)), READ)

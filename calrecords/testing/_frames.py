@@ -76,6 +76,8 @@ CREATE TABLE IF NOT EXISTS users (
 );
 """
 
+_IS_SEEN = "EXISTS (SELECT 1 FROM versions WHERE frame_id = frames.id AND versions.created <= ?)"
+
 
 def timestamp(moment: datetime) -> str:
     """Return an aware time as stored: UTC, microseconds, and so sortable as text."""
@@ -131,6 +133,7 @@ class FrameStore:
 
     def __init__(self, path: Path, *, durable: bool) -> None:
         self._lock = threading.RLock()
+        self._view = threading.local()
         self._db = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=30.0
         )
@@ -163,6 +166,27 @@ class FrameStore:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+
+    @contextmanager
+    def lagging(self, seconds: float) -> Iterator[None]:
+        """Let this thread find no frames and versions that came in the last seconds.
+
+        What was overwritten meanwhile is not as it was: only the newest is kept.
+        """
+        self._view.until = timestamp(datetime.now(UTC) - timedelta(seconds=seconds))
+        try:
+            yield
+        finally:
+            del self._view.until
+
+    def _as_seen(
+        self, where: str, parameters: Sequence[Any], seen: str
+    ) -> tuple[str, Sequence[Any]]:
+        """Return a condition that what this thread cannot see does not meet, and its values."""
+        until = getattr(self._view, "until", None)
+        if until is None:
+            return where, parameters
+        return f"{seen} AND ({where})", (until, *parameters)
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         with self._lock:
@@ -275,6 +299,8 @@ class FrameStore:
 
     def count(self, table: str, where: str = "1", parameters: Sequence[Any] = ()) -> int:
         """Return how many rows of a table meet a condition."""
+        if table == "frames":
+            where, parameters = self._as_seen(where, parameters, _IS_SEEN)
         rows = self._rows(f"SELECT count(*) AS n FROM {table} WHERE {where}", parameters)
         return int(rows[0]["n"])
 
@@ -282,6 +308,7 @@ class FrameStore:
         self, where: str = "1", parameters: Sequence[Any] = (), tail: str = "ORDER BY id"
     ) -> list[StoredFrame]:
         """Return the frames that meet a condition, with what hangs on them."""
+        where, parameters = self._as_seen(where, parameters, _IS_SEEN)
         with self._lock:
             rows = self._rows(f"SELECT * FROM frames WHERE {where} {tail}", parameters)
             return [self._with_parts(row) for row in rows]
@@ -289,7 +316,8 @@ class FrameStore:
     def _with_parts(self, row: dict[str, Any]) -> StoredFrame:
         for name in _JSON_COLUMNS:
             row[name] = None if row[name] is None else json.loads(row[name])
-        versions = self.versions("frame_id = ?", (row["id"],), "ORDER BY created DESC, id DESC")
+        where, values = self._as_seen("frame_id = ?", (row["id"],), "created <= ?")
+        versions = self.versions(where, values, "ORDER BY created DESC, id DESC")
         related = self._rows(
             "SELECT other_id FROM related WHERE frame_id = ? ORDER BY other_id", (row["id"],)
         )

@@ -110,9 +110,11 @@ class LoopbackServer(HTTPServer):
         else:
             super().shutdown_request(request)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, lag_s: float | None = None) -> Answer:
         """Return the answer to a request; a failure of ours looks like one of the archive."""
         try:
+            if lag_s is not None:
+                return self.api.stale_answer(request, lag_s)
             return self.api.answer(request)
         except Exception:
             _LOG.exception("the loopback archive failed on %s %s", request.method, request.path)
@@ -138,6 +140,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.faults.take(request.method, request.path)
         if fault is None:
             self._send(self.server.answer(request))
+        elif fault.kind == "stale":
+            self._send(self.server.answer(request, fault.seconds))
         elif fault.kind in _BEFORE:
             self._send(_instead(fault, request, self.server.api.methods(request.path)))
         else:

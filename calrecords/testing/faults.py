@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from random import Random
 
 KINDS = {
     "500": "an HTML server error; the request is not carried out",
@@ -23,6 +26,7 @@ KINDS = {
     "truncated": "the whole length is announced, half is sent, then the connection ends",
     "unannounced-end": "no length is announced, half is sent, then the connection ends",
     "corrupted": "the right length, one byte of the body changed",
+    "stale": "a frame is read as it was `seconds` ago, as from a replica that lags behind",
 }
 """Every kind of fault, and what the client sees."""
 
@@ -50,7 +54,7 @@ class Fault:
     skip : int
         How many matching requests pass unharmed before the first hit.
     seconds : float
-        Seconds to wait, between bytes or for the client to wait, as the kind says.
+        Seconds to wait, between bytes, for the client to wait or to lag, as the kind says.
     location : str
         Where a redirect leads.
     """
@@ -76,11 +80,46 @@ class Fault:
         return matches(method, path, self.method, self.path)
 
 
-class Faults:
-    """The faults of one server, in the order they were added; the first that matches hits."""
+@dataclass(frozen=True, slots=True)
+class _Scattered:
+    """Faults of which any may hit any request that it matches.
 
-    def __init__(self) -> None:
+    Attributes
+    ----------
+    faults : tuple of Fault
+        What may happen.
+    rate : float
+        To which share of the requests.
+    draw : Random
+        Which ones.
+    """
+
+    faults: tuple[Fault, ...]
+    rate: float
+    draw: Random
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Return what a request meets, if it meets anything."""
+        likely = [fault for fault in self.faults if fault.matches(method, path)]
+        if not likely or self.draw.random() >= self.rate:
+            return None
+        return self.draw.choice(likely)
+
+
+class Faults:
+    """The faults of one server, in the order they were added; the first that matches hits.
+
+    Parameters
+    ----------
+    kinds : iterable of str
+        Of `KINDS`, those that this server can show.
+    """
+
+    def __init__(self, kinds: Iterable[str] = KINDS) -> None:
+        self._kinds = tuple(kinds)
         self._pending: list[Fault] = []
+        self._scattered: list[_Scattered] = []
+        self._met: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def add(
@@ -102,24 +141,68 @@ class Faults:
             If there is no such kind, or it would never hit.
         """
         fault = Fault(kind, method, path, times, skip, seconds, location)
+        self._demand_shown(fault)
         with self._lock:
             self._pending.append(fault)
+
+    def scatter(self, faults: Sequence[Fault], *, rate: float, seed: int = 0) -> None:
+        """Let a share of all requests meet faults at random, until they are cleared.
+
+        Parameters
+        ----------
+        faults : sequence of Fault
+            Any of them that matches a request may hit it, one as likely as the other; how
+            often and after how many requests plays no part.
+        rate : float
+            Which share of the requests is hit, from 0 to 1.
+        seed : int, optional
+            The same requests in the same order meet the same faults again.
+
+        Raises
+        ------
+        ValueError
+            If this server cannot show one of them, or the rate is no share.
+        """
+        if not 0.0 <= rate <= 1.0:
+            msg = f"a rate is from 0 to 1, not {rate}"
+            raise ValueError(msg)
+        for fault in faults:
+            self._demand_shown(fault)
+        with self._lock:
+            self._scattered.append(_Scattered(tuple(faults), rate, Random(seed)))
+
+    def _demand_shown(self, fault: Fault) -> None:
+        if fault.kind not in self._kinds:
+            msg = f"this server cannot show {fault.kind!r}; it can {', '.join(self._kinds)}"
+            raise ValueError(msg)
 
     def take(self, method: str, path: str) -> Fault | None:
         """Return the fault that this request meets, and count it as met."""
         with self._lock:
-            for index, fault in enumerate(self._pending):
-                if not fault.matches(method, path):
-                    continue
-                if fault.skip:
-                    self._pending[index] = replace(fault, skip=fault.skip - 1)
-                    continue
-                if fault.times > 1:
-                    self._pending[index] = replace(fault, times=fault.times - 1)
-                else:
-                    del self._pending[index]
-                return fault
-        return None
+            fault = self._next(method, path)
+            if fault is not None:
+                self._met[fault.kind] += 1
+            return fault
+
+    def _next(self, method: str, path: str) -> Fault | None:
+        for index, fault in enumerate(self._pending):
+            if not fault.matches(method, path):
+                continue
+            if fault.skip:
+                self._pending[index] = replace(fault, skip=fault.skip - 1)
+                continue
+            if fault.times > 1:
+                self._pending[index] = replace(fault, times=fault.times - 1)
+            else:
+                del self._pending[index]
+            return fault
+        drawn = (scattered.take(method, path) for scattered in self._scattered)
+        return next((fault for fault in drawn if fault is not None), None)
+
+    def met(self) -> dict[str, int]:
+        """Return how many requests each kind of fault has hit."""
+        with self._lock:
+            return dict(self._met)
 
     def pending(self) -> tuple[Fault, ...]:
         """Return the faults that have not hit as often as they should."""
@@ -127,6 +210,7 @@ class Faults:
             return tuple(self._pending)
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Forget every fault that is still to hit."""
         with self._lock:
             self._pending.clear()
+            self._scattered.clear()

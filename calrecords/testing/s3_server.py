@@ -16,6 +16,8 @@ from urllib.parse import parse_qs
 
 from calrecords.errors import ConfigurationError
 from calrecords.filestore.s3_client import make_s3_client
+from calrecords.testing._s3_faults import HANDLER, S3_KINDS, close_as_told, with_faults
+from calrecords.testing.faults import Faults
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,8 @@ class LoopbackS3:
         Name of the bucket.
     endpoint_url : str
         Root of the server; empty while it is closed.
+    faults : Faults
+        What shall break on the way; paths are ``/BUCKET/KEY``.
     """
 
     def __init__(
@@ -91,7 +95,9 @@ class LoopbackS3:
         self.bucket = bucket or f"calrecords-{secrets.token_hex(6)}"
         self.endpoint_url = ""
         self.stock_version_ids = stock_version_ids
+        self.faults = Faults(S3_KINDS)
         self._versioned = versioned
+        self._stopping = threading.Event()
         self._clients: list[Any] = []
         self._server: Any = None
         self._thread: threading.Thread | None = None
@@ -100,7 +106,8 @@ class LoopbackS3:
         return f"LoopbackS3(bucket={self.bucket!r}, endpoint_url={self.endpoint_url!r})"
 
     def __enter__(self) -> LoopbackS3:
-        self._server = _make_server()
+        self._stopping.clear()
+        self._server = _make_server(self.faults, self._stopping)
         host, port = self._server.server_address[:2]
         self.endpoint_url = f"http://{host}:{port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -121,6 +128,7 @@ class LoopbackS3:
         for client in self._clients:
             client.close()
         self._clients.clear()
+        self._stopping.set()
         self._server.shutdown()  # werkzeug closes the socket then
         if self._thread is not None:
             self._thread.join()
@@ -202,7 +210,7 @@ class LoopbackS3:
         )
 
 
-def _make_server() -> Any:
+def _make_server(faults: Faults, stopping: threading.Event) -> Any:
     try:
         from moto.moto_server.werkzeug_app import MotoRequestHandler
         from werkzeug.serving import make_server
@@ -214,15 +222,20 @@ def _make_server() -> Any:
         def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, RUF100
             logger.debug("%s", _QUERY.sub("?...", message % args))
 
+        def make_environ(self) -> dict[str, Any]:
+            return {**super().make_environ(), HANDLER: self}
+
     # moto's own ThreadedMotoServer lets werkzeug set up logging, and waits for ever where
     # the port cannot be had.
-    return make_server(
+    server = make_server(
         "127.0.0.1",
         0,
-        _like_amazon(_application()),
+        with_faults(_like_amazon(_application()), faults, stopping),
         threaded=True,
         request_handler=QuietHandler,
     )
+    close_as_told(server)
+    return server
 
 
 @cache

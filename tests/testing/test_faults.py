@@ -1,5 +1,6 @@
 import http.client
 import time
+from collections import Counter
 
 import pytest
 
@@ -105,6 +106,68 @@ def test_is_over_when_cleared(archive, client):
     assert archive.faults.pending() == (Fault("reset", times=99),)
     archive.faults.clear()
     assert client("GET", "/health/").status == 200
+
+
+def test_a_replica_that_lags_behind_does_not_know_the_newest_frames_and_versions(
+    archive, client, record
+):
+    old = client("POST", "/frames/", record("old")).json["id"]
+    archive.backdate(old, seconds=60)
+    for name in ("old", "new"):
+        client("POST", "/frames/", record(name))
+    archive.faults.add("stale", seconds=30, times=99)
+    assert client("GET", "/frames/?basename_exact=new").json["results"] == []
+    assert client("GET", f"/frames/{old + 1}/").status == 404
+    assert len(client("GET", f"/frames/{old}/").json["version_set"]) == 1
+    assert [row["id"] for row in client("GET", "/frames/").json["results"]] == [old]
+    assert client("GET", "/versions/?limit=9").json["count"] != 0  # they are the writer's
+    assert len(client("GET", "/versions/?limit=9").json["results"]) == 3
+    assert len(client("POST", "/frames/", record("old")).json["version_set"]) == 3
+    archive.faults.clear()
+    assert len(client("GET", f"/frames/{old}/").json["version_set"]) == 3
+
+
+def test_scattered_faults_hit_a_share_of_the_requests_that_they_belong_to():
+    kinds = [Fault("500", method="GET"), Fault("reset", path="/frames/"), Fault("503", times=1)]
+
+    def met(seed, rate, requests=2000):
+        faults = Faults()
+        faults.scatter(kinds, rate=rate, seed=seed)
+        assert faults.pending() == ()
+        taken = [faults.take("POST", "/frames/") for _ in range(requests)]
+        assert faults.met() == Counter(fault.kind for fault in taken if fault is not None)
+        faults.clear()
+        assert faults.take("POST", "/frames/") is None
+        return [fault and fault.kind for fault in taken]
+
+    once = met(1, 0.25)
+    assert met(1, 0.25) == once != met(2, 0.25)
+    assert set(once) == {None, "reset", "503"}
+    assert 400 < len(once) - once.count(None) < 600
+    assert met(1, 0.0).count(None) == 2000
+    assert met(1, 1.0).count(None) == 0
+
+
+def test_a_fault_that_is_waited_for_comes_before_those_at_random(archive, client):
+    archive.faults.scatter([Fault("503")], rate=1.0)
+    archive.faults.add("500", path="/health/")
+    assert [client("GET", "/health/").status for _ in range(2)] == [500, 503]
+    assert archive.faults.met() == {"500": 1, "503": 1}
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
+def test_a_rate_is_a_share(rate):
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        Faults().scatter([Fault("500")], rate=rate)
+
+
+def test_a_server_refuses_faults_that_it_cannot_show():
+    faults = Faults(("500",))
+    with pytest.raises(ValueError, match="cannot show 'stale'; it can 500"):
+        faults.add("stale")
+    with pytest.raises(ValueError, match="cannot show"):
+        faults.scatter([Fault("500"), Fault("reset")], rate=0.5)
+    assert faults.take("GET", "/") is None
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ import hashlib
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 
 import pytest
 
+from calrecords.testing._s3_faults import S3_KINDS
 from calrecords.testing.s3_server import LoopbackS3, ObjectVersion
 
 
@@ -127,3 +129,63 @@ def test_an_object_in_parts_has_a_version_id_that_the_archive_takes():
         )
         assert len(answer["VersionId"]) == 32
         assert [version.data for version in s3.versions("a")] == [b"x"]
+
+
+SEEN = {
+    "500": ("InternalError", 0),
+    "500-after-commit": ("InternalError", 1),
+    "503": ("SlowDown", 0),
+    "403": ("AccessDenied", 0),
+    "429": ("TooManyRequests", 0),
+    "reset": ("ConnectionClosedError", 0),
+    "lost-answer": ("ConnectionClosedError", 1),
+    "delay": ("ReadTimeoutError", 1),
+    "delay-after-commit": ("ReadTimeoutError", 1),
+}
+
+
+@pytest.mark.parametrize("kind", SEEN)
+def test_a_put_meets_a_fault(kind):
+    with LoopbackS3() as s3:
+        client = s3.client(max_attempts=1, read_timeout_s=0.2)
+        s3.faults.add(kind, method="PUT", path=f"/{s3.bucket}/a", seconds=0.4)
+        with pytest.raises(Exception, match=r".") as raised:
+            client.put_object(Bucket=s3.bucket, Key="a", Body=b"x")
+        code = (getattr(raised.value, "response", None) or {}).get("Error", {}).get("Code")
+        said, stored = SEEN[kind]
+        assert (code or raised.type.__name__) == said
+        give_up = time.monotonic() + 20
+        while len(s3.versions("a")) < stored and time.monotonic() < give_up:
+            time.sleep(0.02)
+        assert len(s3.versions("a")) == stored
+        client.put_object(Bucket=s3.bucket, Key="b", Body=b"x")
+        assert s3.faults.met() == {kind: 1}
+
+
+def test_a_get_meets_a_fault():
+    with LoopbackS3() as s3:
+        client = s3.client(max_attempts=1)
+        client.put_object(Bucket=s3.bucket, Key="a", Body=b"x" * 100)
+        named = {"Bucket": s3.bucket, "Key": "a"}
+        s3.faults.add("drip", method="GET", seconds=0.001)
+        assert client.get_object(**named)["Body"].read() == b"x" * 100
+        s3.faults.add("login-page", method="GET")
+        answer = client.get_object(**named)
+        assert answer["ContentType"] == "text/html"
+        assert b"Log in" in answer["Body"].read()
+        s3.faults.add("truncated", method="GET")
+        body = client.get_object(**named)["Body"]
+        with pytest.raises(Exception, match=r"(?i)reset|incomplete|broken"):
+            body.read()
+        assert client.get_object(**named)["Body"].read() == b"x" * 100
+        assert set(S3_KINDS) == {*SEEN, "drip", "login-page", "truncated"}
+
+
+def test_a_server_that_stops_waits_for_no_fault():
+    began = time.monotonic()
+    with LoopbackS3() as s3:
+        client = s3.client(max_attempts=1, read_timeout_s=0.1)
+        s3.faults.add("delay", seconds=600)
+        with pytest.raises(Exception, match=r"(?i)timeout"):
+            client.list_objects_v2(Bucket=s3.bucket)
+    assert time.monotonic() - began < 60
