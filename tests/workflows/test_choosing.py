@@ -121,7 +121,7 @@ def test_chooses_what_reading_everything_and_sorting_it_would(cal):
 def test_the_answer_does_not_depend_on_database_or_order(tmp_path, postgresql_server):
     rng = random.Random(5)
     rows = [random_row(rng, number) for number in range(200)]
-    questions = [random_question(rng) for _ in range(200)]
+    questions = [random_question(rng) for _ in range(1000)]
     place = postgresql_server.empty()
     database = RecordDatabase(place)
     database.upgrade()
@@ -134,7 +134,7 @@ def test_the_answer_does_not_depend_on_database_or_order(tmp_path, postgresql_se
             answers.append([answered(cal, *one[:2], **one[2]) for one in questions])
     postgresql_server.drop(place)
     assert answers[0] == answers[1] == answers[2]
-    assert any(answers[0])
+    assert 100 < sum(map(bool, answers[0])) < 900
 
 
 def test_many_frames_of_one_moment_are_told_apart_by_creation_and_name(cal):
@@ -173,8 +173,8 @@ def test_later_records_and_verdicts_do_not_change_an_earlier_answer(cal):
     as_of = datetime.now(UTC)
     answers = [answered(cal, *one[:2], **one[2], as_of=as_of) for one in questions]
     assert answers == [answered(cal, *one[:2], **one[2]) for one in questions]
-    cal.import_records([random_row(rng, number) for number in range(100, 600)])
-    for name in {name for names in answers for name in names[:1]}:
+    cal.import_records([random_row(rng, number) for number in range(100, 10_100)])
+    for name in {name for names in answers for name in names}:
         cal.mark_bad(name, reason="later")
         cal.set_validity(name, None, NIGHT - timedelta(days=90), reason="later")
     assert answers == [answered(cal, *one[:2], **one[2], as_of=as_of) for one in questions]
