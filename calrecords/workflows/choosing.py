@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+TESTED_AT_FIRST = 8
+"""How many candidates of each side are read at once, where a rule tests more than its key."""
+
+
 class Choosing(KnowsFrames):
     """The verbs that choose."""
 
@@ -175,7 +179,8 @@ class Choosing(KnowsFrames):
         if question.never is not None:
             return Candidates(iter(()), has_overrides=self._choices.has_overrides())
         wanted = max(question.max_results, question.count.minimum)
-        return self._choices.candidates(question.probe, first=wanted)
+        likely = wanted if question.is_two_probes else max(wanted, TESTED_AT_FIRST)
+        return self._choices.candidates(question.probe, first=likely)
 
     def _chosen(self, question: Question, candidates: Candidates, now: datetime) -> Selection:
         rule, target = question.rule, question.target
