@@ -68,7 +68,7 @@ def test_what_is_not_known_without_the_bytes_is_learned_at_the_first_fetch(
         assert frame.version == FrameVersion(
             whole.version_key, whole.md5, None, None, ".fits", whole.key
         )
-        with caplog.at_level("INFO"):
+        with caplog.at_level("INFO", logger="calrecords"):
             assert cal.fetch(frame).read_bytes() == path.read_bytes()
         assert "the archive's md5" in caplog.text
         assert cal.get(frame_id=frame.frame_id).version == whole
