@@ -33,6 +33,9 @@ from calrecords.workflows.targets import target_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+MOST_RESULTS = 1_000_000
+"""How many calibrations a choice may be asked for, as many as a rule may want."""
+
 
 TESTED_AT_FIRST = 8
 """How many candidates of each side are read at once, where a rule tests more than its key."""
@@ -255,8 +258,8 @@ def _positive(max_results: int | None) -> int | None:
         number = operator.index(max_results)
     except TypeError:
         number = 0
-    if number < 1:
-        msg = f"max_results={max_results!r}: write a whole number above 0"
+    if not 1 <= number <= MOST_RESULTS:
+        msg = f"max_results={max_results!r}: write a whole number from 1 to {MOST_RESULTS}"
         raise ConfigurationError(msg)
     return number
 

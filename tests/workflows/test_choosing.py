@@ -279,6 +279,7 @@ def test_a_target_may_be_described_in_many_ways(cal, tmp_path):
         (TARGET, {"as_of": datetime(2999, 1, 1, tzinfo=UTC)}, ConfigurationError, "future"),
         (TARGET, {"as_of": "soon"}, ConfigurationError, "as_of='soon'"),
         (TARGET, {"max_results": 0}, ConfigurationError, "max_results=0"),
+        (TARGET, {"max_results": 10**20}, ConfigurationError, "from 1 to 1000000"),
         (TARGET, {"created_before": "x"}, ConfigurationError, "created_before='x'"),
     ],
 )
