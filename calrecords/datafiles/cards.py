@@ -58,20 +58,14 @@ def read_cards(text: str) -> dict[str, HeaderValue | UnreadableValue]:
         Whole cards, without the one that says END.
     """
     header: dict[str, HeaderValue | UnreadableValue] = {}
-    continued: str | None = None
     for start in range(0, len(text), CARD_BYTES):
         card = text[start : start + CARD_BYTES]
         if simple := _SIMPLE.fullmatch(card):
-            continued = None
             keyword, words, token = simple.groups()
             if keyword not in header:
                 header[keyword] = words.rstrip() if token is None else _read_token(token)
             continue
         keyword = card[:8].rstrip().upper()
-        if keyword == "CONTINUE" and continued is not None:
-            continued = _continue(header, continued, card[8:])
-            continue
-        continued = None
         if keyword in _COMMENTARY:
             continue
         if card[8:10] == _VALUE_INDICATOR:
@@ -83,9 +77,10 @@ def read_cards(text: str) -> dict[str, HeaderValue | UnreadableValue]:
             field = f"'{card[8:].rstrip().replace(chr(39), chr(39) * 2)}'"
         if keyword in header:
             continue
-        value = header[keyword] = read_value(field)
+        value = read_value(field)
         if isinstance(value, str) and value.endswith("&"):
-            continued = keyword
+            value = _continued(value, text, start + CARD_BYTES)
+        header[keyword] = value
     return header
 
 
@@ -93,15 +88,16 @@ def _read_token(token: str) -> bool | int:
     return token == "T" if token in {"T", "F"} else int(token)
 
 
-def _continue(
-    header: dict[str, HeaderValue | UnreadableValue], keyword: str, field: str
-) -> str | None:
-    """Add a CONTINUE card to the text it continues; say whether that goes on."""
-    begun, added = header[keyword], read_value(field)
-    if not isinstance(begun, str) or not isinstance(added, str):
-        return None
-    header[keyword] = begun[:-1] + added
-    return keyword if added.endswith("&") else None
+def _continued(begun: str, text: str, start: int) -> str:
+    """Return a text with what the CONTINUE cards from a place on add to it."""
+    parts = []
+    while begun.endswith("&") and text[start : start + 8].upper() == "CONTINUE":
+        added = read_value(text[start + 8 : start + CARD_BYTES])
+        if not isinstance(added, str):
+            break
+        parts.append(begun[:-1])
+        begun, start = added, start + CARD_BYTES
+    return "".join([*parts, begun])
 
 
 def read_value(field: str) -> HeaderValue | UnreadableValue:

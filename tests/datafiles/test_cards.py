@@ -129,3 +129,10 @@ def test_a_card_is_read_alike_by_the_short_way_and_the_long_way(card):
         assert commented == {keyword: read_value(padded[10:])}
     else:
         assert list(commented) == [keyword]
+
+
+def test_a_text_of_very_many_cards_is_joined_whole():
+    more = "".join(f"CONTINUE  '{number:05d}&'".ljust(80) for number in range(17_000))
+    found = read_cards(text_of("LONG    = '&'") + more + text_of("CONTINUE  'end'", "B       = 1"))
+    expected = "".join(f"{number:05d}" for number in range(17_000)) + "end"
+    assert found == {"LONG": expected, "B": 1}
