@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from calrecords.datafiles.datafile import DataFile
+from calrecords.datafiles.shown import shown
 from calrecords.errors import InvalidKeywordError, UnsupportedFileTypeError
 
 ARCHIVE_EXTENSIONS = (".fits", ".fits.fz", ".tar.gz", ".pdf", ".jpg", ".jpeg")
@@ -86,8 +87,8 @@ def _check_observation_type(
 ) -> None:
     if observation_types is not None and obstype not in observation_types:
         msg = (
-            f"{data_file.filename}: {data_file.mapping.configuration_type} is {obstype!r}, which is"
-            " not in the archive's list of observation types"
+            f"{data_file.filename}: {data_file.mapping.configuration_type} is {shown(obstype)},"
+            " which is not in the archive's list of observation types"
             f" ({', '.join(sorted(observation_types))}); use `register` to record the file without"
             " the archive, or have it added to the archive's setting CONFIGURATION_TYPES (or to"
             " the configuration database that its CONFIGDB_URL names)"
@@ -112,10 +113,9 @@ def _is_number(value: object) -> bool:
 
 
 def _refused(data_file: DataFile, field: str, what: str, value: object) -> InvalidKeywordError:
-    shown = repr(value) if len(repr(value)) < 100 else repr(value)[:100] + "..."
     keyword = getattr(data_file.mapping, field, field)
     return InvalidKeywordError(
-        f"{data_file.filename}: {keyword} is {shown}, and the archive refuses {what}; correct the"
-        " header, give the right value as metadata, or use `register` to record it without the"
-        " archive"
+        f"{data_file.filename}: {keyword} is {shown(value)}, and the archive refuses {what};"
+        " correct the header, give the right value as metadata, or use `register` to record it"
+        " without the archive"
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from calrecords.datafiles.cards import CARD_BYTES, HeaderValue, UnreadableValue, read_cards
+from calrecords.datafiles.shown import shown
 from calrecords.errors import InvalidFrameError
 
 BLOCK_BYTES = 2880
@@ -221,7 +222,7 @@ def whole_number(
 
 
 def _shown(value: object) -> str:
-    return value.text if isinstance(value, UnreadableValue) else repr(value)
+    return value.text if isinstance(value, UnreadableValue) else shown(value)
 
 
 def _invalid(path: Path, what: str) -> InvalidFrameError:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from calrecords.datafiles.cards import HeaderValue
 from calrecords.datafiles.mapping import HeaderMapping
+from calrecords.datafiles.shown import shown
 from calrecords.errors import InvalidKeywordError
 from calrecords.vocabulary import canonical_obstype, parse_day, parse_time, split_filename
 
@@ -38,7 +39,7 @@ def invalid_keyword(name: str, keyword: str, value: object, wanted: str) -> Inva
         What the value should be.
     """
     msg = (
-        f"{name}: {keyword} is {value!r}, not {wanted};"
+        f"{name}: {keyword} is {shown(value)}, not {wanted};"
         " correct the header, or give the right value as metadata"
     )
     return InvalidKeywordError(msg)
@@ -220,7 +221,7 @@ def read_time(header: Mapping[str, HeaderValue], keyword: str, name: str) -> dat
     try:
         return parse_time(value)
     except (ValueError, OverflowError) as error:
-        raise invalid_keyword(name, keyword, value, f"a time ({error})") from error
+        raise invalid_keyword(name, keyword, value, f"a time ({error!s:.200})") from error
 
 
 def read_day(header: Mapping[str, HeaderValue], keyword: str, name: str) -> date | None:
@@ -237,4 +238,4 @@ def read_day(header: Mapping[str, HeaderValue], keyword: str, name: str) -> date
     try:
         return parse_day(value)
     except (ValueError, OverflowError) as error:
-        raise invalid_keyword(name, keyword, value, f"a night ({error})") from error
+        raise invalid_keyword(name, keyword, value, f"a night ({error!s:.200})") from error

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calrecords.datafiles.forward_file import ForwardFile
+from calrecords.datafiles.shown import shown
 from calrecords.errors import InvalidFrameError
 
 BLOCK_BYTES = 512
@@ -157,12 +158,6 @@ def _demand_harmless(path: Path, header: tarfile.TarInfo, name: str) -> None:
     parts = name.replace("\\", "/").split("/")
     if not name or "\0" in name or not parts[0] or ".." in parts or parts[0][1:2] == ":":
         raise _invalid(path, f"{shown(name)} in it names a place outside of it")
-
-
-def shown(text: str) -> str:
-    """Return a name from inside an archive as a message may show it."""
-    quoted = ascii(text)
-    return quoted if len(quoted) <= 100 else quoted[:100] + "..."
 
 
 def _invalid(path: Path, what: str) -> InvalidFrameError:

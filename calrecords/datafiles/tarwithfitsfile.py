@@ -13,7 +13,8 @@ from calrecords.datafiles.fitsfile import FitsFile
 from calrecords.datafiles.forward_file import ForwardFile, MemberFile
 from calrecords.datafiles.gunzip import packed_pieces, unpacked
 from calrecords.datafiles.lcofitsfile import LcoFitsFile
-from calrecords.datafiles.tar_members import shown, walk_members
+from calrecords.datafiles.shown import shown
+from calrecords.datafiles.tar_members import walk_members
 from calrecords.errors import InvalidFrameError
 
 _LEVEL_OF_TARS = 90

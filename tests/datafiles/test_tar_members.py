@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from calrecords.datafiles import tar_members
 from calrecords.datafiles.forward_file import ForwardFile
 from calrecords.datafiles.tar_members import (
     MAX_LONG_HEADER_BYTES,
@@ -163,8 +162,3 @@ def test_attributes_go_before_the_header():
 def test_what_is_broken_or_cut_short_is_refused(data):
     with pytest.raises(InvalidFrameError, match=r"x\.tar is no tar archive that can be read"):
         walk(data)
-
-
-def test_a_name_from_inside_is_shown_harmlessly():
-    assert tar_members.shown("\x1b[2J\udc80") == "'\\x1b[2J\\udc80'"
-    assert len(tar_members.shown("x" * 10_000)) < 110
