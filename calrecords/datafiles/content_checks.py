@@ -7,6 +7,7 @@ image they are those of the binary table, not the ZHECKSUM of the image it holds
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from calrecords.datafiles.gunzip import Gunzip
 
 _ONES = 0xFFFFFFFF
 _WORD_BYTES = 4
+_SUM = re.compile("[0-9]{1,18}")
 
 
 class ContentCheck(Protocol):
@@ -126,7 +128,7 @@ def _stated(hdu: Hdu, keyword: str) -> bool:
 
 def _is_sum(stated: object, total: int) -> bool:
     text = str(stated).strip()
-    return text.isascii() and text.isdigit() and (int(text) - total) % _ONES == 0
+    return _SUM.fullmatch(text) is not None and (int(text) - total) % _ONES == 0
 
 
 def _sum_words(data: memoryview) -> int:

@@ -46,6 +46,13 @@ def test_a_datasum_that_is_no_number_is_a_fault(write_frame):
             FitsFile(write_frame(DATASUM=bad)).verify()
 
 
+def test_a_datasum_of_more_digits_than_python_reads_is_a_fault(write_frame):
+    more = {f"C{number}": b"CONTINUE  '" + b"0" * 67 + b"&'" for number in range(70)}
+    path = write_frame(DATASUM="0&", **more, END_OF_IT=b"CONTINUE  '0'")
+    with pytest.raises(InvalidFrameError, match="DATASUM"):
+        FitsFile(path).verify()
+
+
 def test_sums_do_not_depend_on_how_the_bytes_come(frame):
     data = frame.read_bytes()
     hdus = DataFileFactory().open(frame).hdus
