@@ -30,7 +30,7 @@ from calrecords.workflows.parts import make_cache, make_factory, make_mapping, w
 from calrecords.workflows.querying import ROW_LIMIT, find_frames
 from calrecords.workflows.results import IngestResult, IngestStep
 from calrecords.workflows.settings import Settings
-from calrecords.workflows.spool import Spool
+from calrecords.workflows.spool import Spool, spool_folder
 from calrecords.workflows.tables import frame_table
 from calrecords.workflows.tracing import Tracing
 
@@ -78,7 +78,7 @@ class CalibrationRecords(
         self._database = database
         why = why_no_archive(settings)
         self._fetcher = Fetcher(self.cache, store, archive, database, why_no_archive=why)
-        spool = Spool(settings.folder("spool_dir"))
+        spool = Spool(spool_folder(settings.folder("spool_dir"), database.place))
         steps = {} if on_step is None else {"on_step": on_step}
         super().__init__(
             Ingester(database, store, archive, spool=spool, why_no_archive=why, **steps),

@@ -148,7 +148,15 @@ class Ingester:
             if progress is not None:
                 progress(result)
             results.append(result)
+        if basename is None:
+            self._sweep()
         return results
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left in the spool before they intended anything."""
+        if self._spool is not None:
+            with _noting():
+                self._spool.sweep(self._paths_needed)
 
     def hand_over(self, md5: str, to: str, *, besides: str | None = None) -> None:
         """End interrupted ingestions of these bytes, which were registered otherwise.
@@ -183,11 +191,12 @@ class Ingester:
         """Remove what the spool keeps of a file object, once no ingestion needs it."""
         if self._spool is None or not self._spool.holds(path):
             return
-        basename = split_filename(Path(path).name)[0]
         with _noting():
-            self._spool.discard_unused(
-                path, lambda: {entry.path for entry in self._journal.unfinished(basename)}
-            )
+            self._spool.discard_unused(path, lambda: self._paths_needed(Path(path)))
+
+    def _paths_needed(self, copy: Path) -> set[str]:
+        """Return which paths the unfinished ingestions of a file's basename still need."""
+        return {entry.path for entry in self._journal.unfinished(split_filename(copy.name)[0])}
 
     def _resume(self, ingestion: Ingestion) -> IngestResult:
         try:

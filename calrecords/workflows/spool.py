@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import os
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +17,24 @@ from calrecords.errors import CalRecordsError, ConfigurationError, DataFileNotFo
 from calrecords.frames import digest_stream
 
 _OPEN_FILES = (io.BufferedReader, io.BufferedRandom, io.FileIO)
+_ATTEMPTS = 50
+_PAUSE_S = 0.002
+_NEW = ".new"
+
+
+def spool_folder(folder: Path, place: str) -> Path:
+    """Return where the copies of one records database are.
+
+    Databases may share a spool, and none knows what another one's ingestions still need.
+
+    Parameters
+    ----------
+    folder : Path
+        The spool.
+    place : str
+        Where the database is.
+    """
+    return folder / hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 class Spool:
@@ -26,8 +46,8 @@ class Spool:
     Parameters
     ----------
     folder : Path
-        Made when it is first needed. It should outlast the process, so that an interrupted
-        ingestion finds its bytes again.
+        Made when it is first needed, for the copies of one records database. It should outlast
+        the process, so that an interrupted ingestion finds its bytes again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,20 +88,36 @@ class Spool:
 
     def _copied(self, fileobj: BinaryIO, filename: str, held: ExitStack) -> Path:
         token = uuid.uuid4().hex
-        part = self._folder / f"{token}.part"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        new = self._folder / f"{token}{_NEW}"
         try:
-            copy = held.enter_context(part.open("xb"))
-            fcntl.flock(copy, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path = self._folder / f"{_copy(fileobj, copy)}.{token}" / filename
-            path.parent.mkdir()
-            _move(part, path)
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-        for folder in (path.parent, self._folder):
+            copy = held.enter_context(self._begun(new / filename))
+            place = self._folder / f"{_copy(fileobj, copy)}.{token}"
+            new.rename(place)
+        except BaseException:
+            for remove in ((new / filename).unlink, new.rmdir):
+                with suppress(OSError):
+                    remove()
+            raise
+        for folder in (place, self._folder):
             _sync(folder)
-        return path
+        return place / filename
+
+    def _begun(self, path: Path) -> BinaryIO:
+        """Return a new file that is locked, in a new folder of its own.
+
+        In the moment before it is locked, another process may take it for a dead one's.
+        """
+        for attempt in range(_ATTEMPTS):
+            time.sleep(_PAUSE_S * attempt)
+            with suppress(FileNotFoundError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                copy = path.open("xb")
+                fcntl.flock(copy, fcntl.LOCK_EX)
+                if path.exists():
+                    return copy
+                copy.close()
+        msg = f"{path} vanishes while it is made"
+        raise OSError(msg)
 
     def holds(self, path: str | Path) -> bool:
         """Return whether a path is that of a copy that was kept here."""
@@ -101,12 +137,21 @@ class Spool:
         if not self.holds(path):
             return
         for folder in self._folder.glob(f"{path.parent.name.partition('.')[0]}.*"):
-            copy = folder / path.name
-            with suppress(OSError), copy.open("r+b") as held:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if str(copy) not in in_use():
-                    copy.unlink()
-                    folder.rmdir()
+            _discard(folder / path.name, lambda _copy: in_use())
+
+    def sweep(self, in_use: Callable[[Path], Collection[str]]) -> None:
+        """Remove every copy that nobody needs: what killed processes left behind.
+
+        Parameters
+        ----------
+        in_use : callable
+            Given a copy, returns the paths that are needed later.
+        """
+        for folder in self._folder.glob("*.*"):
+            with suppress(OSError):  # it is gone meanwhile, or is no folder
+                for copy in list(folder.iterdir()):
+                    _discard(copy, in_use)
+                folder.rmdir()  # if nothing is in it
 
 
 def filename_of(fileobj: BinaryIO, filename: str | os.PathLike[str] | None = None) -> str:
@@ -167,12 +212,13 @@ def _copy(fileobj: BinaryIO, copy: BinaryIO) -> str:
     return digest.sha256
 
 
-def _move(part: Path, path: Path) -> None:
-    try:
-        part.replace(path)
-    except OSError:
-        path.parent.rmdir()
-        raise
+def _discard(copy: Path, in_use: Callable[[Path], Collection[str]]) -> None:
+    """Remove a copy with its folder, unless somebody holds it or needs it later."""
+    with suppress(OSError), copy.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if str(copy) not in in_use(copy):
+            copy.unlink()
+            copy.parent.rmdir()
 
 
 def _sync(folder: Path) -> None:

@@ -11,8 +11,9 @@ from calrecords.errors import (
     DataFileNotFoundError,
     InvalidFrameError,
 )
+from calrecords.testing import ScienceArchive
 from calrecords.workflows.results import IngestStep
-from calrecords.workflows.spool import Spool, filename_of, path_behind
+from calrecords.workflows.spool import Spool, filename_of, path_behind, spool_folder
 
 
 def one():
@@ -146,6 +147,73 @@ def test_a_copy_whose_process_died_goes_with_the_next_of_the_same_bytes(world, m
     with world.connect() as cal:
         cal.ingest(io.BytesIO(path.read_bytes()), filename=path.name, is_master=True)
     assert kept(spool) == []
+
+
+def test_what_was_killed_before_it_intended_anything_goes_with_the_next_resume(
+    world, make_frame, spool
+):
+    path = make_frame()
+    with world.connect() as cal:
+        folder = spool_folder(spool, cal._database.place)
+        with Spool(folder).keep(io.BytesIO(path.read_bytes()), path.name) as alive:
+            with Spool(folder).keep(one(), "killed.fits"):
+                pass
+            (folder / f"{'0' * 32}.new").mkdir()
+            (folder / f"{'1' * 32}.new").mkdir()
+            (folder / f"{'1' * 32}.new" / "half.fits").write_bytes(b"half")
+            assert len(kept(spool)) == 3
+            assert cal.resume() == []
+            assert list(folder.iterdir()) == [alive.parent]
+        cal.resume()
+        assert list(folder.iterdir()) == []
+
+
+def test_another_records_database_does_not_take_away_what_one_still_needs(
+    world, make_frame, spool, tmp_path
+):
+    path = make_frame()
+
+    def die(step):
+        if step is IngestStep.INTENDED:
+            raise KeyboardInterrupt
+
+    def give(cal):
+        return cal.ingest(io.BytesIO(path.read_bytes()), filename=path.name, is_master=True)
+
+    with world.connect(on_step=die) as cal, pytest.raises(KeyboardInterrupt):
+        give(cal)
+    with ScienceArchive() as staging:
+        places = {"db": tmp_path / "s.sqlite", "store": tmp_path / "s", "archive": staging.root}
+        with world.connect(**places, token=staging.token) as other:
+            give(other)
+            other.resume()
+    with world.connect() as cal:
+        [result] = cal.resume()
+        assert result.outcome is IngestOutcome.INGESTED
+        assert cal.fetch(result, source="store").read_bytes() == path.read_bytes()
+    assert kept(spool) == []
+
+
+def test_a_sweep_and_copies_that_are_made_at_once_do_not_disturb_each_other(tmp_path):
+    spool = Spool(tmp_path)
+    done = threading.Event()
+
+    def sweep():
+        while not done.is_set():
+            spool.sweep(lambda _copy: ())
+
+    with ThreadPoolExecutor(2) as pool:
+        sweeping = [pool.submit(sweep) for _ in range(2)]
+        try:
+            for number in range(200):
+                data = str(number).encode()
+                with spool.keep(io.BytesIO(data), "a.fits") as copy:
+                    assert copy.read_bytes() == data
+        finally:
+            done.set()
+        assert [one.result() for one in sweeping] == [None, None]
+    spool.sweep(lambda _copy: ())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_name_is_the_given_one_or_its_own(tmp_path):
