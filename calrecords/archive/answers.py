@@ -84,14 +84,13 @@ class Answer:
         ----------
         .. [1] science-archive 2.7.2, as observed.
         """
+        found: dict[str, list[str]] = {}
         try:
             data = json.loads(self.body)
+            for field, text in _leaves(data if isinstance(data, Mapping) else None, ()):
+                found.setdefault(field, []).append(text)
         except (ValueError, RecursionError):
             return {}
-        found: dict[str, list[str]] = {}
-        if isinstance(data, Mapping):
-            for field, text in _leaves(data, ()):
-                found.setdefault(field, []).append(text)
         return found
 
     @property

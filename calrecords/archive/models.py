@@ -224,7 +224,7 @@ def _optional(row: Mapping[str, Any], name: str, read: Callable[[Any], _T]) -> _
         return None
     try:
         return read(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         msg = f"'{name}' holds a value that cannot be read"
         raise ValueError(msg) from None
 

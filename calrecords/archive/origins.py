@@ -63,7 +63,8 @@ def without_secrets(url: str) -> str:
         path = urlsplit(url).path
     except ValueError:
         return "an address that cannot be read"
-    return f"{scheme}://{_netloc(scheme, host, port)}{path}"
+    plain = "".join(letter if letter.isprintable() else "?" for letter in path)
+    return f"{scheme}://{_netloc(scheme, host, port)}{plain}"
 
 
 def normalised_root(root: str, service: Service = ARCHIVE) -> str:

@@ -15,6 +15,7 @@ from calrecords.archive.origins import Origin, origin_of
 from calrecords.frames import CHUNK_BYTES, ContentDigest
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]*"')
 _SURE_AFTER_S = 60
 
@@ -107,7 +108,7 @@ class Received:
         self._sink.seek(0)
         self._sink.truncate()
         length = file.headers.get("Content-Length", "")
-        if length.isascii() and length.isdigit():
+        if _LENGTH.fullmatch(length):
             self._validator = _validator(file.headers)
             self._total = int(length)
             self._place = Place.of(url)

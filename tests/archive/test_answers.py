@@ -38,6 +38,12 @@ def test_complaints_come_in_three_shapes(body, complaints):
     assert answer(body).complaints == complaints
 
 
+@pytest.mark.parametrize("depth", range(900, 1000))
+def test_complaints_may_lie_as_deep_as_they_like(depth):
+    body = b'{"a":' * depth + b'"x"' + b"}" * depth
+    assert list(answer(body).complaints.values()) in ([["x"]], [])
+
+
 @pytest.mark.parametrize(
     ("name", "existing"),
     [

@@ -64,6 +64,7 @@ def test_a_frame_needs_three_fields_only():
         {**LEAST, "observation_date": 5},
         {**LEAST, "observation_day": "2026-13-01"},
         {**LEAST, "exposure_time": "1.0"},
+        {**LEAST, "exposure_time": 10**400},
         {**LEAST, "reduction_level": True},
         {**LEAST, "reduction_level": 9.5},
         {**LEAST, "site_id": 5},

@@ -131,6 +131,14 @@ NOT_VOUCHED_FOR = {
 }
 
 
+def test_a_length_of_too_many_digits_is_no_length(client, store, replies, frame):
+    endless = replies.raw(200, DATA, length="9" * 5000, then="close", etag=TAG)
+    store.will(endless, replies.raw(200, DATA))
+    sink = io.BytesIO()
+    assert client.download(frame, MD5, sink) == DIGEST
+    assert sink.getvalue() == DATA
+
+
 @pytest.mark.parametrize("name", NOT_VOUCHED_FOR)
 def test_starts_over_where_nothing_vouches_for_the_rest(client, store, cut, replies, frame, name):
     store.will(cut(3 * BLOCK, **NOT_VOUCHED_FOR[name]), replies.raw(200, DATA))
