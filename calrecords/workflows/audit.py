@@ -130,8 +130,9 @@ class _Work:
             part = self._parts.setdefault(
                 name, {"state": PartState.STOPPED, "cursor": None, "examined": 0, "why": ""}
             )
-            if part["state"] not in _ENDED:
-                self._carry_on(name, part)
+            if part["state"] in _ENDED:
+                continue
+            self._carry_on(name, part)
             if self._is_over:
                 break
         self._save(is_finished=all(self._has_ended(name) for name in self._ground.question.parts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -88,13 +88,17 @@ class _Walk:
     def dated(self, at: Mapping[str, Any]) -> Iterator[Step]:
         begin = tuple(at["stratum"]) if "stratum" in at else None
         for stratum in self._strata():
-            if begin is not None and stratum.place < begin:
+            place = stratum.place
+            if begin is not None and (place < begin or (place == begin and at.get("done"))):
                 continue
-            start = self._ground.question.scope.since
-            if stratum.place == begin and at.get("from") is not None:
+            start, after = self._ground.question.scope.since, None
+            if place == begin and at.get("from") is not None:
                 start = parse_time(at["from"])
+                after = None if at.get("after") is None else (start, int(at["after"]))
             for window in self._windows(stratum, start):
-                yield from self._compared(stratum, window)
+                yield from self._compared(stratum, window, after)
+                after = None
+            yield Step(cursor={"stratum": list(place), "done": True})
 
     def undated(self, after: int) -> Iterator[Step]:
         while page := self._ground.reads.undated(after, _PAGE):
@@ -150,21 +154,30 @@ class _Walk:
             filters["reduction_level"] = stratum.reduction_level
         return filters
 
-    def _compared(self, stratum: Stratum, window: _Window) -> Iterator[Step]:
+    def _compared(
+        self, stratum: Stratum, window: _Window, after: tuple[datetime, int] | None
+    ) -> Iterator[Step]:
+        """Yield a step for each page of records of a window, each a little further on."""
         place = list(stratum.place)
-        yield self._unrecorded(stratum, window)
         by_name = {frame.basename: frame for frame in window.frames}
         by_id = {frame.frame_id: frame for frame in window.frames}
-        after = None
+        more = self._unrecorded(stratum, window)
         while page := self._ground.reads.dated(stratum, window.start, window.end, after, _PAGE):
             last = page[-1].current.dateobs
             assert last is not None
             after = (last, page[-1].id)
-            said = [(frame, self._listed(frame, by_name, by_id)) for frame in page]
-            yield self._step({"stratum": place, "from": last.isoformat()}, said)
-        end = None if window.end is None else window.end.isoformat()
-        if end is not None:
-            yield Step(cursor={"stratum": place, "from": end})
+            cursor = {"stratum": place, "from": last.isoformat(), "after": page[-1].id}
+            step = self._step(
+                cursor, [(frame, self._listed(frame, by_name, by_id)) for frame in page]
+            )
+            yield replace(
+                step, findings=more.findings + step.findings, notices=more.notices + step.notices
+            )
+            more = Step(cursor=cursor)
+        if window.end is not None:
+            yield replace(more, cursor={"stratum": place, "from": window.end.isoformat()})
+        elif more.findings or more.notices:
+            yield replace(more, cursor={"stratum": place, "done": True})
 
     def _listed(
         self,
@@ -214,12 +227,7 @@ class _Walk:
                 notices.append((_UNKNOWN, frame.basename))
             elif frame.basename not in ground.reads.named([frame.basename]):
                 findings.append(lost_record(ground, frame.basename, frame))
-        start = None if window.start is None else window.start.isoformat()
-        return Step(
-            cursor={"stratum": list(stratum.place), "from": start},
-            findings=tuple(findings),
-            notices=tuple(notices),
-        )
+        return Step(cursor=None, findings=tuple(findings), notices=tuple(notices))
 
     def _is_settled(self, frame: ArchiveFrame) -> bool:
         return all(self._ground.is_settled(version.created) for version in frame.versions)

@@ -19,15 +19,17 @@ class CachePart(Part):
 
     def steps(self, cursor: Any) -> Iterator[Step]:
         """Yield a step for each few files."""
-        after = str(cursor or "")
+        at = cursor or {}
+        if "done" in at:
+            return
+        after = at.get("after", "")
         files = sorted(self.ground.cache.files(), key=lambda file: str(file.path))
         left = [file for file in files if str(file.path) > after]
         for start in range(0, len(left), _MANY):
             some = left[start : start + _MANY]
-            yield Step(
-                cursor=str(some[-1].path), examined=len(some), findings=tuple(self._damaged(some))
-            )
-        yield Step(cursor=cursor, findings=tuple(self._strays()))
+            findings = tuple(self._damaged(some))
+            yield Step(cursor={"after": str(some[-1].path)}, examined=len(some), findings=findings)
+        yield Step(cursor={"done": True}, findings=tuple(self._strays()))
 
     def _damaged(self, files: Sequence[CachedFile]) -> Iterator[Finding]:
         for file in files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 
@@ -19,6 +20,7 @@ PROBES = ("calrecords-doctor/", "calrecords-probe/")
 """Where calrecords tries a store with small files, which a killed process may leave."""
 
 _FOLDERS = 2
+_PROBING = timedelta(minutes=1)
 _PAGE = 500
 _OTHERS = (
     "files in the store, beside recorded ones, that these records know nothing of; if they "
@@ -48,8 +50,10 @@ class ObjectsPart(Part):
             If the archive cannot be asked whether it refers to a file.
         """
         at = cursor or {}
+        if "leftovers" in at:
+            return
         prefixes = self._prefixes()
-        for prefix in () if "leftovers" in at else prefixes:
+        for prefix in prefixes:
             if prefix < at.get("prefix", ""):
                 continue
             after = at.get("after", "") if prefix == at.get("prefix") else ""
@@ -73,7 +77,7 @@ class ObjectsPart(Part):
 
     def _step(self, cursor: Any, page: Sequence[ListedFile]) -> Step:
         ground = self.ground
-        settled = [one for one in page if ground.is_settled(one.modified)]
+        settled = [one for one in page if self._is_settled(one)]
         known = Known.of(ground, settled)
         findings, notices = [], []
         for one in settled:
@@ -91,6 +95,12 @@ class ObjectsPart(Part):
             findings=tuple(findings),
             notices=tuple(notices),
         )
+
+    def _is_settled(self, one: ListedFile) -> bool:
+        """Return whether a file is old enough to be judged; no journal knows who probes."""
+        is_probe = one.key.startswith(PROBES)
+        probed = one.modified + (_PROBING if is_probe else timedelta())
+        return self.ground.is_settled(one.modified) and probed < self.ground.clock()
 
     def _is_ours(self, key: str, known: Known) -> bool:
         is_claimed = self.ground.question.ours or key.startswith(PROBES)
@@ -130,10 +140,10 @@ class ObjectsPart(Part):
         for one in found:
             if one.key in live or not (one.key == "" or one.key.startswith(tuple(prefixes))):
                 continue
-            if one.key in keys or one.key == "" or ground.question.ours:
-                findings.append(self._unfinished(one))
-            else:
+            if one.key not in keys and one.key != "" and not ground.question.ours:
                 notices.append((_OTHERS, one.key))
+            elif one in list(ground.store.leftovers(one.key)):  # seen twice
+                findings.append(self._unfinished(one))
         return Step(
             cursor={"leftovers": True},
             examined=len(found),
