@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import BinaryIO
-from urllib.parse import urlsplit
 
 from calrecords.archive.answers import is_passing, looks_like_html, raise_for
 from calrecords.archive.bodies import OpenFile
 from calrecords.archive.models import ArchiveFrame, ArchiveVersion
+from calrecords.archive.origins import origin_of
 from calrecords.archive.resuming import Received
 from calrecords.archive.transport import Transport
 from calrecords.errors import (
@@ -155,10 +155,12 @@ def _name(frame: ArchiveFrame) -> str:
 
 def _address(frame: ArchiveFrame, version: ArchiveVersion) -> str:
     url = version.url or ""
-    if urlsplit(url).scheme not in {"http", "https"}:
+    try:
+        origin_of(url)
+    except ValueError:
         msg = (
-            f"{_name(frame)}: the archive gives no address for the file; with "
+            f"{_name(frame)}: the archive gives no address of a file; with "
             "FILESTORE_TYPE=dummy it keeps none"
         )
-        raise StoredFileNotFoundError(msg)
+        raise StoredFileNotFoundError(msg) from None
     return url

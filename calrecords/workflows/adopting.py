@@ -21,7 +21,9 @@ from calrecords.errors import (
 )
 from calrecords.filestore import FileStore
 from calrecords.frames import CalibrationFrame, StoredFile
-from calrecords.records import NewVersion, PartialDigest, RecordDatabase
+from calrecords.records import NewVersion, RecordDatabase
+from calrecords.workflows.cache_files import is_plain_name
+from calrecords.workflows.first_fetch import digest_at_archive
 from calrecords.workflows.results import IngestOutcome, IngestResult
 
 log = logging.getLogger(__name__)
@@ -84,7 +86,8 @@ class Adopter:
         found = self._archive.frame(frame_id)
         newest = found.version
         name = found.basename + newest.extension
-        recorded = self._recorded(found, newest)
+        digest = digest_at_archive(name, newest)
+        recorded = self._recorded(found, digest.md5)
         if recorded is not None:
             return IngestResult(name, IngestOutcome.ALREADY_THERE, recorded, archived=found)
         described = self._described(name, self._header(found), metadata, is_master)
@@ -94,7 +97,7 @@ class Adopter:
                 basename=found.basename,
                 extension=newest.extension,
                 facts=described.facts,
-                digest=PartialDigest(newest.md5.lower()),
+                digest=digest,
                 key=self._key_in_store(described, newest),
                 version_key=newest.version_key,
                 frame_id=found.frame_id,
@@ -103,9 +106,8 @@ class Adopter:
         )
         return IngestResult(name, IngestOutcome.ADOPTED, frame, archived=found)
 
-    def _recorded(self, found: ArchiveFrame, newest: ArchiveVersion) -> CalibrationFrame | None:
+    def _recorded(self, found: ArchiveFrame, md5: str) -> CalibrationFrame | None:
         """Return the record of a version, if it is known there to be the archive's."""
-        md5 = newest.md5.lower()
         try:
             frame = self._database.get(basename=found.basename, md5=md5)
         except RecordNotFoundError:
@@ -152,15 +154,16 @@ class Adopter:
             kind = self._factory.class_for(name)
         except UnsupportedFileTypeError:
             kind = DataFile
-        if Path(name).name != name:
-            msg = f"the archive has a frame with the name {name!r}, which no file can have"
+        if not is_plain_name(name):
+            msg = f"the archive has a frame with the name {name!r:.200}, which no file can have"
             raise UnsafeKeyError(msg)
         with tempfile.TemporaryDirectory(prefix="calrecords-") as folder:
             place = Path(folder) / name
             try:
                 place.touch()
             except (OSError, ValueError) as error:
-                msg = f"the archive has a frame whose name no file can have: {name!r}: {error}"
+                why = f"{name!r:.200}: {error!s:.200}"
+                msg = f"the archive has a frame whose name no file can have: {why}"
                 raise UnsafeKeyError(msg) from error
             with_header = _with_header(kind, header)
             return with_header(place, mapping=self._mapping, metadata=metadata, is_master=is_master)

@@ -21,6 +21,7 @@ from calrecords.errors import (
     ConfigurationError,
     FileStoreUnavailableError,
     RecordNotFoundError,
+    UnsafeKeyError,
 )
 from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CalibrationFrame, ContentDigest, FrameVersion, digest_stream
@@ -28,6 +29,8 @@ from calrecords.workflows.cache_files import (
     PART_SUFFIX,
     CachedFile,
     cached_files,
+    is_md5,
+    is_plain_name,
     is_whole,
     mark_used,
     remove,
@@ -127,11 +130,19 @@ class FileCache:
         ------
         RecordNotFoundError
             If no checksum is recorded for it.
+        UnsafeKeyError
+            If what is recorded would lead out of the cache.
         """
         md5 = frame.version.md5
         if md5 is None:
             msg = f"{frame.filename}: recorded without a checksum, so no bytes can be verified"
             raise RecordNotFoundError(msg)
+        if not is_md5(md5) or not is_plain_name(frame.filename):
+            msg = (
+                f"{frame.filename!r:.200} with md5 {md5!r:.200} has no place in a cache, for one "
+                "of them is none; find out where this record comes from"
+            )
+            raise UnsafeKeyError(msg)
         return self._folder / place_of(md5, frame.filename)
 
     def get(self, frame: CalibrationFrame) -> Path | None:

@@ -47,12 +47,22 @@ class CachedFile:
         return self.path.name
 
 
+def is_md5(text: str) -> bool:
+    """Return whether a text is a checksum as the folders of a cache are named after."""
+    return _MD5.fullmatch(text) is not None
+
+
+def is_plain_name(name: str) -> bool:
+    """Return whether a name is that of a file, and leads to no other folder."""
+    return name not in {"", ".", ".."} and not {"/", "\\", "\0"} & set(name)
+
+
 def cached_files(folder: Path) -> list[CachedFile]:
     """Return every whole file of a cache folder, the one used longest ago first."""
     found = []
     for path in folder.glob("[0-9a-f][0-9a-f]/*/*"):
         md5 = path.parent.name
-        if not _MD5.fullmatch(md5) or path.suffix in {PART_SUFFIX, LOCK_SUFFIX}:
+        if not is_md5(md5) or path.suffix in {PART_SUFFIX, LOCK_SUFFIX}:
             continue
         with contextlib.suppress(OSError):
             status = path.stat()

@@ -7,11 +7,13 @@ import logging
 from calrecords.archive import ArchiveClient, ArchiveFrame, ArchiveVersion
 from calrecords.errors import (
     DuplicateRecordError,
+    InvalidRecordError,
     RecordNotFoundError,
     StoredFileNotFoundError,
 )
 from calrecords.frames import CalibrationFrame
 from calrecords.records import PartialDigest, RecordDatabase
+from calrecords.workflows.cache_files import is_md5
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ def with_checksum(
     database.belongs_to(archive.root)
     completed = database.complete(
         frame,
-        PartialDigest(version.md5.lower()),
+        digest_at_archive(frame.filename, version),
         version_key=version.version_key,
         archived_at=version.created,
         extension=version.extension,
@@ -78,6 +80,21 @@ def with_checksum(
         *(completed.filename, completed.version.md5),
     )
     return completed
+
+
+def digest_at_archive(name: str, version: ArchiveVersion) -> PartialDigest:
+    """Return what the archive says that the bytes of a version are.
+
+    Raises
+    ------
+    InvalidRecordError
+        If its checksum is none; a path is made of it later.
+    """
+    md5 = version.md5.lower()
+    if not is_md5(md5):
+        msg = f"{name!r:.200} cannot be recorded: the archive says its md5 is {version.md5!r:.200}"
+        raise InvalidRecordError(msg)
+    return PartialDigest(md5)
 
 
 def _has_become(frame: CalibrationFrame, one: CalibrationFrame) -> bool:

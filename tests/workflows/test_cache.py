@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from calrecords.errors import (
     ConfigurationError,
     FileStoreUnavailableError,
     RecordNotFoundError,
+    UnsafeKeyError,
 )
 from calrecords.frames import CalibrationFrame, FrameVersion, digest_stream
 from calrecords.vocabulary import Verdict
@@ -111,6 +113,27 @@ def test_what_a_killed_process_left_is_cleared_away(cache, frame):
 def test_a_frame_without_a_checksum_cannot_be_verified(cache):
     with pytest.raises(RecordNotFoundError, match="without a checksum"):
         cache.get(frame_of(None))
+
+
+@pytest.mark.parametrize("md5", ["", "abc", "../../victims", "{folder}/victims", "D" * 32])
+def test_no_record_leads_out_of_the_cache(md5, cache, tmp_path):
+    victim = tmp_path / "victims" / "b.fits"
+    victim.parent.mkdir()
+    victim.write_bytes(b"precious")
+    frame = frame_of(md5.format(folder=tmp_path))
+    for use in (cache.get, lambda one: cache.add(one, writes(DATA))):
+        with pytest.raises(UnsafeKeyError, match=r"b\.fits"):
+            use(frame)
+    assert victim.read_bytes() == b"precious"
+    assert [path.name for path in victim.parent.iterdir()] == ["b.fits"]
+
+
+@pytest.mark.parametrize("basename", ["..", "a/b", "../b", "/b", "a\0"])
+def test_no_name_leads_out_of_the_cache(basename, cache):
+    frame = replace(frame_of("d" * 32), basename=basename)
+    bare = replace(frame, version=replace(frame.version, extension=""))
+    with pytest.raises(UnsafeKeyError):
+        cache.path_of(bare)
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_its_setting(tmp_path, frame):
