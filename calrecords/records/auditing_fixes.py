@@ -39,6 +39,9 @@ class RecordFixes:
     ) -> bool:
         """Give a frame the archive's number; return whether it was as it was seen.
 
+        Another record that has this number is wrong, as the archive gives it to one frame only,
+        and has none then.
+
         Parameters
         ----------
         basename : str
@@ -49,28 +52,20 @@ class RecordFixes:
             The archive's.
         archived : mapping
             When the archive stored each of its versions, by md5.
-
-        Raises
-        ------
-        DuplicateRecordError
-            If another frame has this number.
         """
         with self._database.write_rows() as connection:
             same = (_frames.c.basename == basename, _frames.c.frame_id.is_not_distinct_from(was))
-            changed = connection.execute(
-                sa.update(_frames).where(*same).values(frame_id=frame_id)
-            ).rowcount
+            if connection.execute(sa.select(_frames.c.id).where(*same)).first() is None:
+                return False
+            wrong = (_frames.c.frame_id == frame_id, _frames.c.basename != basename)
+            connection.execute(sa.update(_frames).where(*wrong).values(frame_id=None))
+            connection.execute(sa.update(_frames).where(*same).values(frame_id=frame_id))
             number = sa.select(_frames.c.id).where(_frames.c.basename == basename)
-            for md5, moment in archived.items() if changed else ():
-                connection.execute(
-                    sa.update(_versions)
-                    .where(
-                        _versions.c.calibration_frame_id == number.scalar_subquery(),
-                        _versions.c.md5 == md5,
-                    )
-                    .values(archived_at=moment)
-                )
-        return bool(changed)
+            of_frame = _versions.c.calibration_frame_id == number.scalar_subquery()
+            for md5, moment in archived.items():
+                change = sa.update(_versions).where(of_frame, _versions.c.md5 == md5)
+                connection.execute(change.values(archived_at=moment))
+        return True
 
     def version_key(self, version: int, was: str | None, version_key: str) -> bool:
         """Give a version the store's name for it; return whether it was as it was seen."""

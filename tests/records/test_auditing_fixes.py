@@ -38,11 +38,13 @@ def test_a_frame_gets_the_archives_number_and_its_versions_their_times(
     assert not fixes.frame_id("no such frame", None, 1, {})
 
 
-def test_two_frames_never_have_one_number(fixes, record, make_version):
+def test_two_frames_never_have_one_number(fixes, record, make_version, read):
     record(make_version(frame_id=7))
-    record(make_version("other"))
-    with pytest.raises(DuplicateRecordError):
-        fixes.frame_id("other", None, 7, {})
+    record(make_version("other", frame_id=8))
+    assert not fixes.frame_id("other", 9, 7, {})
+    assert [read(name).frame_id for name in ("flat", "other")] == [7, 8]
+    assert fixes.frame_id("other", 8, 7, {})
+    assert [read(name).frame_id for name in ("flat", "other")] == [None, 7]
 
 
 def test_a_version_gets_another_name_or_other_checksums(fixes, record, make_version, read):

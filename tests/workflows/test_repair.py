@@ -1,0 +1,381 @@
+"""A repair mends what it can, deletes only what is surely nobody's, and does no harm."""
+
+import io
+import json
+import multiprocessing
+import pickle
+import sqlite3
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import calrecords
+from calrecords.errors import ConfigurationError
+from calrecords.frames import digest_stream
+from calrecords.workflows.results import IngestStep
+
+HOUR = timedelta(hours=1)
+on_disk = pytest.mark.parametrize("world", ["file system"], indirect=True)
+
+
+def later(hours=2):
+    """Return a clock by which all that there is now is old."""
+    return lambda: datetime.now(UTC) + hours * HOUR
+
+
+def states(repair):
+    return {action.finding.name: str(action.state) for action in repair.actions}
+
+
+def said(repair):
+    return " ".join(action.said for action in repair.actions)
+
+
+def seen(report):
+    return sorted((str(one.kind), one.name) for one in report.findings)
+
+
+def repaired(cal, hours=2, **named):
+    """Audit, repair by force, and return what was done."""
+    clock = later(hours)
+    report = cal.audit(depth="full", clock=clock, anew=True, **named)
+    return cal.repair(report, apply=True, force=True, clock=clock)
+
+
+def records(world, *statements):
+    with closing(sqlite3.connect(world.places["db"])) as connection, connection:
+        for text, *values in statements:
+            connection.execute(text, values)
+
+
+@contextmanager
+def in_archive(world):
+    """Give the archive's own database, to change it behind its back."""
+    kept = world.archive._store
+    with kept.writing():
+        yield kept._db
+
+
+def put_object(cal, key, data):
+    digest = digest_stream(io.BytesIO(data))
+    return cal.store.put(key, io.BytesIO(data), digest)
+
+
+@pytest.fixture
+def ingested(world, make_frame):
+    """Return a connection with three ingested frames."""
+    with world.connect() as cal:
+        for n in range(3):
+            cal.ingest(make_frame(basename=f"bias-{n}", seed=n), is_master=True)
+        yield cal
+
+
+@pytest.fixture
+def unknown(ingested):
+    """Leave a version that nobody refers to under a key of ours, and return it."""
+    return put_object(ingested, ingested.get(basename="bias-1").version.key, b"left by a race")
+
+
+def is_there(cal, stored):
+    return cal.store.find(stored.key, digest_stream(io.BytesIO(b"left by a race"))) == stored
+
+
+def test_a_plan_changes_nothing(world, ingested, unknown):
+    ingested.fetch("bias-2")
+    ingested.store.delete(ingested.get(basename="bias-2").version.stored())
+    before = (world.stored(), world.archived())
+    ingested.audit(clock=later(2))
+    report = ingested.audit(clock=later(27))
+    plan = ingested.repair(report)
+    assert (plan.is_applied, states(plan)) == (
+        False,
+        {"bias-2.fits": "planned", unknown.key: "planned"},
+    )
+    assert (world.stored(), world.archived()) == before
+    assert seen(ingested.audit(clock=later(27))) == seen(report)
+
+
+def test_only_what_two_audits_a_day_apart_have_seen_is_deleted(ingested, unknown):
+    assert "only this audit has seen it" in said(repaired(ingested, 2))
+    assert "less than a day before" in said(repaired(ingested, 25.9))
+    assert is_there(ingested, unknown)
+    assert states(repaired(ingested, 26)) == {unknown.key: "done"}
+    assert not is_there(ingested, unknown)
+    for n in range(3):
+        assert ingested.fetch(f"bias-{n}", source="store").exists()
+
+
+def test_one_audit_that_goes_on_for_days_has_seen_it_once(ingested, unknown):
+    while not ingested.audit(clock=later(2), time_limit=0, parts=["objects"]).findings:
+        pass
+    report = ingested.audit(clock=later(99), parts=["objects"])
+    assert (report.number, report.is_finished) == (1, True)
+    done = ingested.repair(report, apply=True, force=True, clock=later(99))
+    assert states(done) == {unknown.key: "left"}
+    assert is_there(ingested, unknown)
+
+
+def test_what_came_into_use_since_is_kept(ingested, make_frame):
+    path = make_frame("again", basename="bias-1", seed=7)
+    stored = put_object(ingested, ingested.get(basename="bias-1").version.key, path.read_bytes())
+    ingested.audit(clock=later(2))
+    report = ingested.audit(clock=later(27))
+    assert seen(report) == [("object unknown", stored.key)]
+    ingested.ingest(path, is_master=True)
+    done = ingested.repair(report, apply=True, force=True, clock=later(27))
+    assert states(done) == {stored.key: "not needed"}
+    assert ingested.get(basename="bias-1").version.version_key == stored.version_key
+    assert ingested.fetch("bias-1", source="store").read_bytes() == path.read_bytes()
+
+
+@on_disk
+def test_what_an_ingestion_may_come_to_is_kept(world, ingested, make_frame):
+    path = make_frame("again", basename="bias-1", seed=7)
+    key = ingested.get(basename="bias-1").version.key
+    stored = put_object(ingested, key, path.read_bytes())
+    ingested.audit(clock=later(2))
+    report = ingested.audit(clock=later(27))
+    assert seen(report) == [("object unknown", key)]
+    world.ingest_and_die(path, IngestStep.INTENDED)
+    done = ingested.repair(report, apply=True, force=True, clock=later(99))
+    assert states(done) == {key: "not needed"}
+    assert ingested.store.stat(stored).size == path.stat().st_size
+    ingested.resume()
+    assert ingested.fetch("bias-1", source="store").read_bytes() == path.read_bytes()
+
+
+def ingest_each(places, paths, ready):
+    ready.wait()
+    with calrecords.connect(**places) as cal:
+        for path in paths:
+            cal.ingest(path, is_master=True)
+
+
+def test_a_repair_takes_nothing_from_those_who_ingest_meanwhile(world, make_frame):
+    """Bytes of killed uploads lie there; they are ingested while a repair deletes them."""
+    paths = [make_frame(basename=f"bias-{n}", seed=n) for n in range(20)]
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    with world.connect() as cal:
+        for path in paths:
+            put_object(cal, cal.open_file(path).store_key, path.read_bytes())
+        cal.audit(ours=True, clock=later(2))
+        report = cal.audit(ours=True, clock=later(27))
+        assert len(report.findings) == 20
+        process = context.Process(target=ingest_each, args=(world.places, paths, ready))
+        process.start()
+        ready.set()
+        done = cal.repair(report, apply=True, force=True, clock=later(27))
+        process.join()
+        assert process.exitcode == 0
+        assert set(states(done).values()) <= {"done", "not needed"}
+        for path in paths:
+            frame = cal.get(basename=path.stem)
+            assert cal.fetch(frame, source="store").read_bytes() == path.read_bytes()
+            assert cal.fetch(frame, source="archive").read_bytes() == path.read_bytes()
+        assert len(world.archived()) == 20
+
+
+@on_disk
+def test_what_another_tool_changed_since_is_kept(world, ingested):
+    key = ingested.get(basename="bias-1").version.key
+    published = world.folder / "store" / key
+    published.unlink()
+    published.write_bytes(b"of another tool")
+    ingested.audit(clock=later(2))
+    report = ingested.audit(clock=later(27))
+    assert seen(report) == [("object not published", "bias-1.fits"), ("object unknown", key)]
+    published.write_bytes(b"of another tool, and changed")
+    done = ingested.repair(report, apply=True, force=True, only=["object unknown"])
+    assert states(done) == {key: "left"}
+    assert published.read_bytes() == b"of another tool, and changed"
+
+
+@on_disk
+def test_bytes_that_the_archive_has_under_another_name_are_kept(world, ingested, unknown):
+    world.archive.md5_filter_works = True
+    with (
+        closing(
+            sqlite3.connect(world.archive._store._db.execute("PRAGMA database_list").fetchone()[2])
+        ) as archive,
+        archive,
+    ):
+        archive.execute(
+            "INSERT INTO versions (frame_id, created, key, md5, extension) "
+            "SELECT id, created, ?, ?, '.fits' FROM frames WHERE basename = 'bias-2'",
+            ("0" * 32, unknown.md5),
+        )
+    ingested.audit(clock=later(2), parts=["objects"])
+    done = repaired(ingested, 27, parts=["objects"])
+    assert (states(done), "under another name" in said(done)) == ({unknown.key: "left"}, True)
+    assert is_there(ingested, unknown)
+
+
+@on_disk
+def test_without_the_archive_nothing_is_deleted_that_it_might_refer_to(world, ingested, unknown):
+    ingested.audit(clock=later(2))
+    report = ingested.audit(clock=later(27))
+    world.archive.faults.add("500", times=10_000)
+    done = ingested.repair(report, apply=True, force=True, clock=later(27))
+    assert states(done) == {unknown.key: "try later"}
+    assert is_there(ingested, unknown)
+    world.archive.faults.clear()
+    assert states(ingested.repair(report, apply=True, force=True)) == {unknown.key: "done"}
+
+
+@on_disk
+def test_where_too_much_is_at_fault_nothing_is_touched(world, ingested):
+    (world.folder / "store").rename(world.folder / "away")
+    report = ingested.audit(clock=later())
+    assert report.share == 1
+    with pytest.raises(ConfigurationError, match=r"100\.0% .*more than 1%.*force"):
+        ingested.repair(report, apply=True)
+    assert not (world.folder / "store").exists()
+    (world.folder / "away").rename(world.folder / "store")
+    done = ingested.repair(report, apply=True, force=True)
+    assert set(states(done).values()) == {"not needed"}
+
+
+@on_disk
+def test_an_audit_of_other_places_is_not_repaired_here(world, ingested, tmp_path):
+    report = ingested.audit(clock=later())
+    for other in ({"store": str(tmp_path / "other")}, {"cache": str(tmp_path / "other")}):
+        with (
+            world.connect(**other) as cal,
+            pytest.raises(ConfigurationError, match=next(iter(other))),
+        ):
+            cal.repair(report, apply=True, force=True)
+    with (
+        calrecords.connect(db=world.places["db"], store=world.places["store"]) as cal,
+        pytest.raises(ConfigurationError, match="archive"),
+    ):
+        cal.repair(report, apply=True, force=True)
+
+
+def test_a_lost_frame_is_registered_again_with_its_versions_in_order(world, ingested, make_frame):
+    newer = make_frame("again", basename="bias-1", seed=7)
+    ingested.ingest(newer, is_master=True)
+    [(_, _, before)] = [row for row in world.archived() if row[1] == "bias-1"]
+    frame_id = ingested.get(basename="bias-1").frame_id
+    world.archive.backdate(frame_id, seconds=3600)
+    delete_archived(world, frame_id)
+    assert states(repaired(ingested)) == {"bias-1.fits": "done"}
+    [(anew, _, versions)] = [row for row in world.archived() if row[1] == "bias-1"]
+    assert versions == before
+    frame = ingested.get(basename="bias-1")
+    assert (frame.frame_id, anew != frame_id) == (anew, True)
+    assert ingested.fetch(frame, source="archive").read_bytes() == newer.read_bytes()
+    assert seen(ingested.audit(depth="full", clock=later(), anew=True)) == []
+    assert ingested.ingest(newer, is_master=True).outcome == "already there"
+
+
+def delete_archived(world, frame_id):
+    import requests
+
+    answer = requests.delete(
+        f"{world.archive.root}frames/{frame_id}/",
+        headers={"Authorization": f"Token {world.archive.token}"},
+        timeout=10,
+    )
+    assert answer.status_code == 204
+
+
+@on_disk
+def test_an_older_version_is_not_made_the_newest_of_the_archive(world, ingested, make_frame):
+    older = ingested.get(basename="bias-1").version.md5
+    ingested.ingest(make_frame("again", basename="bias-1", seed=7), is_master=True)
+    with in_archive(world) as archive:
+        archive.execute("DELETE FROM versions WHERE md5 = ?", (older,))
+    before = world.archived()
+    done = repaired(ingested)
+    assert (states(done), "would become the newest" in said(done)) == (
+        {"bias-1.fits": "left"},
+        True,
+    )
+    assert world.archived() == before
+
+
+@on_disk
+def test_frame_ids_that_were_swapped_find_their_way_back(world, ingested):
+    right = [ingested.get(basename=f"bias-{n}").frame_id for n in range(3)]
+    for name, number in (("bias-0", None), ("bias-1", right[0]), ("bias-0", right[1])):
+        records(
+            world, ("UPDATE calibration_frames SET frame_id = ? WHERE basename = ?", number, name)
+        )
+    assert states(repaired(ingested)) == {"bias-0.fits": "done", "bias-1.fits": "done"}
+    assert [ingested.get(basename=f"bias-{n}").frame_id for n in range(3)] == right
+
+
+def test_bytes_come_back_from_a_copy_of_another_name(world, ingested, make_frame):
+    path = make_frame(basename="mask", obstype="BPM")
+    ingested.register(path, is_master=True)
+    path.rename(path.with_name("copy.fits"))
+    ingested.register(path.with_name("copy.fits"), is_master=True)
+    ingested.store.delete(ingested.get(basename="mask").version.stored())
+    assert states(repaired(ingested)) == {"mask.fits": "done"}
+    data = path.with_name("copy.fits").read_bytes()
+    assert ingested.fetch("mask", source="store").read_bytes() == data
+    assert world.published()[ingested.get(basename="mask").version.key]
+    assert seen(ingested.audit(depth="full", clock=later(), anew=True)) == []
+
+
+@on_disk
+def test_a_cache_that_is_only_read_is_left_as_it_is(world, ingested, monkeypatch):
+    path = ingested.fetch("bias-1")
+    path.write_bytes(b"x" * path.stat().st_size)
+    monkeypatch.setenv("CALRECORDS_CACHE_READ_ONLY", "true")
+    with world.connect() as cal:
+        done = repaired(cal)
+        assert (states(done), "only read" in said(done)) == ({"bias-1.fits": "left"}, True)
+    assert path.read_bytes() == b"x" * path.stat().st_size
+
+
+@on_disk
+def test_a_damaged_copy_stays_where_none_better_can_be_had(world, ingested):
+    path = ingested.fetch("bias-1")
+    path.write_bytes(path.read_bytes()[:-1])
+    short = path.read_bytes()
+    ingested.store.delete(ingested.get(basename="bias-1").version.stored())
+    done = repaired(ingested, parts=["cache"])
+    assert (states(done), "stays as it is" in said(done)) == ({"bias-1.fits": "left"}, True)
+    assert path.read_bytes() == short
+
+
+@on_disk
+def test_what_is_refused_or_broken_is_said_fault_by_fault(world, ingested, make_frame):
+    path = make_frame(basename="bias-9", seed=9)
+    world.ingest_and_die(path, IngestStep.INTENDED)
+    path.unlink()
+    records(
+        world,
+        ("UPDATE calibration_frames SET frame_id = NULL WHERE basename = 'bias-1'",),
+    )
+    done = repaired(ingested)
+    assert states(done) == {"bias-9.fits": "failed", "bias-1.fits": "done"}
+    assert "bias-9.fits" in said(done)
+    assert [failed.path for failed in ingested.failed_ingestions()] == [str(path)]
+    assert seen(ingested.audit(clock=later(), anew=True)) == []
+
+
+def test_a_repair_is_a_table_text_json_and_a_frozen_value(ingested, unknown):
+    report = ingested.audit(clock=later())
+    plan = ingested.repair(report)
+    assert list(plan.to_table()["state"]) == ["left"]
+    assert str(plan).splitlines()[:3] == [
+        "plan to repair what audit 1 found: 1 left",
+        "",
+        "object unknown:",
+    ]
+    assert unknown.key in plan._repr_html_()
+    assert json.loads(plan.to_json())["actions"][0]["name"] == unknown.key
+    assert pickle.loads(pickle.dumps(plan)) == plan == ingested.repair() == ingested.repair(1)
+    with pytest.raises(AttributeError):
+        plan.audit = 5
+
+
+def test_progress_is_told(ingested, unknown):
+    told = []
+    report = ingested.audit(clock=later())
+    ingested.repair(report, apply=True, force=True, progress=told.append)
+    assert [action.finding.name for action in told] == [unknown.key]
