@@ -180,12 +180,14 @@ class FileSystemStore(ListedFolder):
                     time.sleep(PAUSE_S * attempt)
                 if is_same(version, files.published) or holds(files.published, stored):
                     sync_directory(files.published.parent)
+                    remove_strays(files.directory)
                     return
                 with suppress(FileNotFoundError):  # another process tidied up: begin again
                     changed = make_directories(files.published.parent)
                     files.publish(version)
                     for folder in changed:
                         sync_directory(folder)
+                    remove_strays(files.directory)
                     return
         msg = f"the file store cannot publish {files.published}: a file vanishes; try again"
         raise FileStoreUnavailableError(msg)

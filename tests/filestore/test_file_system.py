@@ -56,6 +56,20 @@ def test_publishing_again_leaves_no_second_name(folder_store, put, files_below):
     assert (folder_store.root / KEY).read_bytes() == FIRST
 
 
+@pytest.mark.parametrize("was_published", [False, True])
+def test_what_a_killed_publisher_left_goes_when_the_version_is_published(
+    folder_store, put, files_below, was_published
+):
+    stored = put(folder_store, KEY, FIRST)
+    if was_published:
+        folder_store.publish(stored)
+    aside = staged(folder_store, stored)
+    aside.with_name(f"{stored.sha256}.0123456789abcdef.link").hardlink_to(aside)
+    folder_store.publish(stored)
+    assert files_below(folder_store.root) == [f".calrecords/versions/{KEY}/{stored.sha256}", KEY]
+    assert (folder_store.root / KEY).samefile(aside)
+
+
 def test_many_publish_one_version_and_leave_no_second_name(folder_store, put, files_below):
     stored, start = put(folder_store, KEY, FIRST), threading.Barrier(8)
 
