@@ -50,6 +50,8 @@ class FileSignature:
 def open_regular_file(path: Path) -> BinaryIO:
     """Return a regular file, open for reading; its read errors are ours, too.
 
+    It ends where it ended when it was opened, so that to read one that grows has an end.
+
     Raises
     ------
     DataFileNotFoundError
@@ -74,14 +76,18 @@ class _RegularFile(io.FileIO):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "rb", opener=lambda name, _flags: os.open(name, _FLAGS))
         self._path = path
+        self._size = os.fstat(self.fileno()).st_size
+
+    def _left(self) -> int:
+        return max(self._size - self.tell(), 0)
 
     def readinto(self, buffer: Any, /) -> int:
         with _our_errors(self._path):
-            return super().readinto(buffer)
+            return super().readinto(memoryview(buffer)[: self._left()])
 
     def readall(self) -> bytes:
         with _our_errors(self._path):
-            return super().readall()
+            return super().read(self._left())
 
 
 @contextmanager

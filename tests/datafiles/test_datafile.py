@@ -162,6 +162,31 @@ def test_a_digest_is_remembered(write_frame):
     assert data_file.digest() is digest
 
 
+class Grows(DataFile):
+    """Somebody writes to the file, as fast as it is read."""
+
+    def content_check(self):
+        self.reads = 0
+        return self
+
+    def write(self, chunk):
+        self.reads += 1
+        assert self.reads < 100, "reading it has no end"
+        with self.path.open("ab") as file:
+            file.write(chunk)
+
+    def fault(self):
+        return None
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused_at_once(tmp_path):
+    path = tmp_path / "growing.pdf"
+    path.write_bytes(b"%PDF-" + bytes(1_000_000))
+    growing = Grows(path, metadata=METADATA)
+    with pytest.raises(DataFileNotFoundError, match="changed while it was read"):
+        growing.digest()
+
+
 def test_a_file_that_changed_since_it_was_opened_is_refused(write_frame):
     path = write_frame()
     for change in (

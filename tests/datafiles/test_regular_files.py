@@ -1,7 +1,6 @@
 """Only regular files are opened, and every failure to read is ours."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -43,13 +42,28 @@ def test_a_loop_of_links_is_ours(tmp_path):
         open_regular_file(tmp_path / "x")
 
 
-@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux has such a file")
-def test_a_disk_that_fails_while_reading_is_ours():
-    with (
-        open_regular_file(Path("/proc/self/mem")) as file,
-        pytest.raises(DataFileNotFoundError, match="cannot read /proc/self/mem"),
-    ):
-        file.read()
+@pytest.mark.parametrize("size", [-1, 5])
+def test_a_disk_that_fails_while_reading_is_ours(tmp_path, size):
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 100)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with open_regular_file(path) as file:
+        os.dup2(folder, file.fileno())  # what cannot be read takes the place of the file
+        os.close(folder)
+        with pytest.raises(DataFileNotFoundError, match=f"cannot read {path}"):
+            file.read(size)
+
+
+@pytest.mark.parametrize("size", [-1, 1 << 20])
+def test_a_file_that_grows_ends_where_it_ended_when_it_was_opened(tmp_path, size):
+    path = tmp_path / "x"
+    path.write_bytes(b"before" * 100_000)
+    with open_regular_file(path) as file, path.open("ab") as other:
+        assert file.read(6) == b"before"
+        other.write(b"after" * 100_000)
+        other.flush()
+        assert len(file.read(size)) == 600_000 - 6
+        assert file.read(size) == b""
 
 
 def test_a_write_is_noticed(tmp_path):
