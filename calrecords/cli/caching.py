@@ -31,17 +31,34 @@ def _made(options: dict[str, Any]) -> FileCache:
 
 
 @cache.command(epilog=exit_codes.EPILOG)
+@click.argument("frames", nargs=-1)
 @as_json
-@_cache
-@_config
-def where(as_json: bool, **options: Any) -> int:
-    """Print the folder."""
-    folder = str(_made(options).folder)
+@connection_options
+def where(frames: Sequence[str], as_json: bool, **options: Any) -> int:
+    """Print the folder; or where the copies of FRAMES, frame IDs or basenames, are.
+
+    A frame that the cache does not have is told where errors go.
+    """
+    if frames:
+        return _where_frames(frames, options, as_json=as_json)
+    folder = str(_made({name: options[name] for name in ("cache", "config")}).folder)
     if as_json:
         print_json({"folder": folder})
     else:
         click.echo(folder)
     return exit_codes.OK
+
+
+def _where_frames(frames: Sequence[str], options: dict[str, Any], *, as_json: bool) -> int:
+    with connected(options) as cal:
+        copies = {frame: cal.cache.path_of(cal.recorded(named(frame))) for frame in frames}
+    found = {frame: path if path.exists() else None for frame, path in copies.items()}
+    if as_json:
+        print_json([{"frame": frame, "path": path} for frame, path in found.items()])
+    else:
+        for frame, path in found.items():
+            click.echo(path or f"{frame}: not in the cache", err=path is None)
+    return exit_codes.NOT_FOUND if None in found.values() else exit_codes.OK
 
 
 @cache.command("list", epilog=exit_codes.EPILOG)

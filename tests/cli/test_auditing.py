@@ -195,3 +195,18 @@ def test_the_interval_of_a_day_is_counted_between_audits(run, masters, environme
     done = run("repair", "--apply", "--force")
     assert (done.code, "done: deleted" in done.out) == (exit_codes.OK, True)
     assert not Path(part).exists()
+
+
+def test_the_cache_says_where_a_frame_is(run, masters, tmp_path):
+    path = Path(run("fetch", "bias-1").out.strip())
+    done = run("cache", "where", "bias-1")
+    assert (done.code, done.out) == (exit_codes.OK, f"{path}\n")
+    done = run("cache", "where", "bias-1", "bias-2", "--json")
+    assert done.code == exit_codes.NOT_FOUND
+    assert done.json == [
+        {"frame": "bias-1", "path": str(path)},
+        {"frame": "bias-2", "path": None},
+    ]
+    assert run("cache", "where", "bias-2").err == "bias-2: not in the cache\n"
+    assert run("cache", "where", "nowhere").code == exit_codes.NOT_FOUND
+    assert run("cache", "where").out == f"{tmp_path / 'cache'}\n"
