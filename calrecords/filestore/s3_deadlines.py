@@ -2,42 +2,67 @@
 
 A socket's timeout starts anew with every byte, so that a server which drips its headers,
 or the page in which it lists versions, one byte at a time holds its client for ever. Here
-a connection is shut down when the answer that it waits for is not there in time. The
-bytes of uploads and downloads have deadlines of their own (`s3_streams`).
+a connection is shut down when the answer that it waits for is not there in time, and so
+are downloads (`Patience`). The bytes of uploads have a deadline of their own
+(`s3_streams`).
 """
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPResponse, RemoteDisconnected
 from typing import TYPE_CHECKING, Any
 
 from botocore import awsrequest
+from botocore.exceptions import ReadTimeoutError
 
 if TYPE_CHECKING:
     _Connection = awsrequest.AWSHTTPConnection
 else:
     _Connection = object
 
+_CUT_OFF = "the server hung up in the middle of its headers"
+_NOT_IN_TIME = "no whole answer in time"
+
+
+class _Alarm:
+    """Shuts a connection down after a while, and remembers that it did."""
+
+    def __init__(self, sock: socket.socket, timeout_s: float) -> None:
+        self.has_rung = False
+        self._sock = sock
+        self._timer = threading.Timer(timeout_s, self._ring)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _ring(self) -> None:
+        self.has_rung = True
+        _shut(self._sock)
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
 
 class _Watch(threading.local):
     """What ends the wait of this thread, and after how many seconds."""
 
-    timer: threading.Timer | None = None
+    alarm: _Alarm | None = None
     timeout_s = 0.0
+    was_late = False
 
     def start(self, connection: Any) -> None:
         self.stop()
-        self.timer = threading.Timer(self.timeout_s, _shut, (connection.sock,))
-        self.timer.daemon = True
-        self.timer.start()
+        self.alarm = _Alarm(connection.sock, self.timeout_s)
 
     def stop(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        if self.alarm is not None:
+            self.alarm.cancel()
+            self.was_late = self.was_late or self.alarm.has_rung
+            self.alarm = None
 
 
 _watch = _Watch()
@@ -49,10 +74,57 @@ def _shut(sock: socket.socket) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+class _WholeLines:
+    """Lines of headers, which must have an end: http.client takes what is cut off for whole."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self._source.readline(limit)
+        if not line:
+            raise RemoteDisconnected(_CUT_OFF)
+        return line
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class _WholeAnswer(HTTPResponse):
+    def begin(self) -> None:
+        source: Any = self.fp
+        self.fp: Any = _WholeLines(source)
+        super().begin()
+        if self.fp is not None:
+            self.fp = source
+
+
 class _Watched(_Connection):
+    response_class: Any = _WholeAnswer
+
     def getresponse(self, *arguments: Any, **named: Any) -> Any:
         _watch.start(self)
         return super().getresponse(*arguments, **named)
+
+    def _tunnel(self) -> None:
+        _watch.start(self)
+        super()._tunnel()
+        _watch.stop()
+        if _watch.was_late:  # half an answer of the proxy is taken for leave
+            raise TimeoutError(_NOT_IN_TIME)
+
+    def _handle_expect_response(self, message_body: Any) -> None:
+        _watch.start(self)
+        super()._handle_expect_response(message_body)  # type: ignore[misc]  # no stub has it
+
+    def _consume_headers(self, fp: Any) -> None:
+        # botocore's own goes round for ever where the server hangs up
+        while _WholeLines(fp).readline().strip():
+            pass
+
+    def _send_message_body(self, message_body: Any) -> None:
+        _watch.stop()
+        super()._send_message_body(message_body)  # type: ignore[misc]  # no stub has it
 
 
 # The stubs of these two contradict those of http.client.
@@ -90,9 +162,79 @@ def watch_answers(client: Any, timeout_s: float) -> None:
 def _watched(send: Callable[[Any], Any], timeout_s: float) -> Callable[[Any], Any]:
     def send_in_time(request: Any) -> Any:
         _watch.timeout_s = timeout_s
+        _watch.was_late = False
         try:
-            return send(request)
+            answer = send(request)
         finally:
             _watch.stop()
+        if _watch.was_late:  # what came may be cut off
+            raise ReadTimeoutError(endpoint_url=request.url, error=_NOT_IN_TIME)
+        return answer
 
     return send_in_time
+
+
+class Patience:
+    """Seconds that may be spent waiting for one download, in all.
+
+    Its connection is shut down when they are spent, in the middle of a wait as well. What
+    its reader does between two waits does not count.
+
+    Parameters
+    ----------
+    body : botocore.response.StreamingBody
+        What is waited for.
+    timeout_s : float
+        The seconds.
+    """
+
+    def __init__(self, body: Any, timeout_s: float) -> None:
+        self._sock = _socket_of(body)
+        self._timeout_s = timeout_s
+        self._waited_s = 0.0
+        self._since: float | None = None
+        self._timer: threading.Timer | None = None
+        self._is_open = self._sock is not None
+        self._look()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether they are spent."""
+        return self._left_s() < 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time that is spent in this block."""
+        self._since = began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._since = None  # first, lest this wait be counted twice
+            self._waited_s += time.monotonic() - began
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._is_open = False
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _left_s(self) -> float:
+        since = self._since
+        now_s = 0.0 if since is None else time.monotonic() - since
+        return self._timeout_s - self._waited_s - now_s
+
+    def _look(self) -> None:
+        left_s = self._left_s()
+        if left_s < 0:
+            _shut(self._sock)
+        elif self._is_open:
+            self._timer = threading.Timer(left_s + 0.01, self._look)
+            self._timer.daemon = True
+            self._timer.start()
+
+
+def _socket_of(body: Any) -> Any:
+    # botocore reaches it in the same way; a body that is empty, or no network's, has none.
+    with suppress(AttributeError):
+        return body._raw_stream._fp.fp.raw._sock  # noqa: SLF001, RUF100
+    return None

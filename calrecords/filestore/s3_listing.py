@@ -155,5 +155,5 @@ class ListedBucket(FileStore):
 
 
 def _is_gone(error: FileStoreUnavailableError) -> bool:
-    answer: Any = getattr(error.__cause__, "response", {})
+    answer: Any = getattr(error.__cause__, "response", None) or {}  # None of no answer at all
     return bool(answer.get("Error", {}).get("Code") == "NoSuchUpload")

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from calrecords.errors import FileStoreUnavailableError
 from calrecords.filestore.base import check_source
+from calrecords.filestore.s3_deadlines import Patience
 from calrecords.filestore.s3_errors import s3_errors
 from calrecords.frames import CHUNK_BYTES, ContentDigest
 
@@ -218,7 +219,7 @@ class ObjectReader(io.RawIOBase):
         self._doing = doing
         self._bucket = bucket
         self._timeout_s = timeout_s
-        self._waited_s = 0.0
+        self._patience = Patience(body, timeout_s)
 
     def readable(self) -> bool:
         """Return True."""
@@ -234,17 +235,22 @@ class ObjectReader(io.RawIOBase):
         ChecksumMismatchError
             If S3 has a checksum of the whole, and the bytes that came do not have it.
         """
-        if self._waited_s > self._timeout_s:
+        chunk = b""
+        try:
+            if not self._patience.is_over:
+                with self._patience.waiting(), s3_errors(self._doing, self._bucket):
+                    chunk = self._body.read(min(len(buffer), PIECE_BYTES))
+        except FileStoreUnavailableError:
+            if not self._patience.is_over:
+                raise
+        if self._patience.is_over:  # what came may be cut off
             msg = f"to {self._doing} took longer than {self._timeout_s:g} s; try again later"
             raise FileStoreUnavailableError(msg)
-        began = time.monotonic()
-        with s3_errors(self._doing, self._bucket):
-            chunk = self._body.read(min(len(buffer), PIECE_BYTES))
-        self._waited_s += time.monotonic() - began
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
     def close(self) -> None:
         """Let go of the connection."""
+        self._patience.close()
         self._body.close()
         super().close()

@@ -208,11 +208,13 @@ def distant_store(request):
 class LyingS3:
     """An S3 server that answers as it is told: each operation's answer can be replaced.
 
-    An answer is (status, headers, body), or a function of the handler.
+    An answer is (status, headers, body), or a function of the handler; so is what it says to
+    who asks for leave to send a long body.
     """
 
     url: str = ""
     answers: dict = field(default_factory=dict)
+    leave: object = None
     requests: list = field(default_factory=list)
     headers: dict = field(default_factory=dict)
     bodies: dict = field(default_factory=dict)
@@ -310,6 +312,13 @@ def served(liar):
                 self.wfile.write(body)
             if len(body) != int(headers.get("Content-Length", len(body))):
                 self.close_connection = True
+
+        def handle_expect_100(self):
+            if liar.leave is None:
+                return super().handle_expect_100()
+            liar.requests.append("leave")
+            liar.leave(self)
+            return False
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server names them
 

@@ -1,19 +1,28 @@
-"""A server that drips its answer byte by byte is given up, whatever it drips."""
+"""Whatever a server withholds, an operation on S3 ends in time, in an error worth a retry."""
 
 import io
+import select
+import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import pytest
 
 from calrecords.errors import FileStoreUnavailableError
-from calrecords.filestore import S3Store
-from calrecords.frames import StoredFile
+from calrecords.filestore import S3Store, make_s3_client
+from calrecords.filestore.listing import Leftover, LeftoverKind, ListedFile
+from calrecords.frames import StoredFile, digest_stream
 
 STORED = StoredFile("a/b.fits", "v" * 32)
-HEADERS = b"HTTP/1.1 200 OK\r\nx-amz-drip: " + b"x" * 60
-PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n"
+LISTED = ListedFile(key="a/b.fits", size=5, modified=None, version_key="v" * 32)
+UPLOAD = Leftover(kind=LeftoverKind.UPLOAD, key="a/b.fits", name="upload", began=None)
+HEADERS = b"HTTP/1.1 200 OK\r\nx-amz-drip: " + b"x" * 1000
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n"
+LARGE = b"x" * (8 << 20)
+PATIENCE = {"connect_timeout_s": 0.2, "read_timeout_s": 0.2, "answer_timeout_s": 0.3}
+SLACK_S = 8
 
 
 def drip(first, *, after=b""):
@@ -23,53 +32,267 @@ def drip(first, *, after=b""):
             for byte in first:
                 handler.wfile.write(bytes([byte]))
                 handler.wfile.flush()
-                time.sleep(0.05)
+                time.sleep(0.02)
         handler.close_connection = True
 
     return answer
 
 
-@pytest.mark.parametrize(
-    ("operation", "answer"),
-    [
-        ("HEAD", drip(HEADERS)),
-        ("GET", drip(HEADERS)),
-        ("DELETE", drip(HEADERS)),
-        ("PUT", drip(HEADERS)),
-        ("versioning", drip(b"<" * 60, after=PAGE)),
-    ],
-)
-def test_an_answer_that_drips_is_given_up_in_time(liar, put, operation, answer):
-    liar.answers[operation] = answer
-    store = S3Store(liar.client(answer_timeout_s=0.4), "bucket")
-    act = {
-        "HEAD": lambda: store.stat(STORED),
-        "GET": lambda: store.copy_to(STORED, io.BytesIO()),
-        "DELETE": lambda: store.delete(STORED),
-        "PUT": lambda: put(store, "a/b.fits", b"bytes"),
-        "versioning": store.check,
-    }[operation]
+def half_open(said=b""):
+    """Say this much, and then nothing more, without hanging up."""
+
+    def answer(handler):
+        with suppress(OSError):
+            handler.wfile.write(said)
+            handler.wfile.flush()
+            handler.rfile.read()  # until the client hangs up
+        handler.close_connection = True
+
+    return answer
+
+
+MANNERS = {
+    "never answers": half_open(),
+    "half open in its headers": half_open(HEADERS[:40]),
+    "half open in its body": half_open(PAGE + b"<"),
+    "drips headers": drip(HEADERS),
+    "drips its body": drip(b"<" * 1000, after=PAGE),
+}
+
+
+def put(data):
+    return lambda store: store.put("a/b.fits", io.BytesIO(data), digest_stream(io.BytesIO(data)))
+
+
+OPERATIONS = {
+    "HEAD bucket": lambda store: store.check(),
+    "versioning": lambda store: store.check(),
+    "versions": lambda store: list(store.listed()),
+    "uploads": lambda store: list(store.leftovers()),
+    "HEAD": lambda store: store.stat(STORED),
+    "GET": lambda store: store.copy_to(STORED, io.BytesIO()),
+    "DELETE": lambda store: store.delete(STORED),
+    "PUT": put(b"bytes"),
+    "create": put(LARGE),
+    "part": put(LARGE),
+    "complete": put(LARGE),
+    "abort": lambda store: store.discard(UPLOAD),
+}
+NO_BODY = {"HEAD bucket", "HEAD"}
+
+
+@pytest.fixture
+def impatient(liar):
+    """Return a store that waits for little, on a server that does as it is told."""
+    liar.answers["part"] = (200, {"ETag": '"etag"'}, b"")
+    return S3Store(
+        liar.client(**PATIENCE),
+        "bucket",
+        transfer_timeout_s=0.3,
+        single_put_bytes=4 << 20,
+        part_bytes=6 << 20,
+    )
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_answer_that_does_not_come_is_given_up_in_time(liar, impatient, operation, manner):
+    if operation in NO_BODY and "body" in manner:
+        manner = "never answers"
+    liar.answers[operation] = MANNERS[manner]
     began = time.monotonic()
     with pytest.raises(FileStoreUnavailableError):
-        act()
-    assert time.monotonic() - began < 2
+        OPERATIONS[operation](impatient)
+    assert time.monotonic() - began < SLACK_S
+    assert operation in liar.requests
+
+
+@pytest.mark.parametrize("operation", ["HEAD", "DELETE", "PUT", "GET"])
+def test_headers_that_are_cut_off_are_no_answer(liar, impatient, operation):
+    def cut_off(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+        handler.close_connection = True
+
+    liar.answers[operation] = cut_off
+    with pytest.raises(FileStoreUnavailableError):
+        OPERATIONS[operation](impatient)
+
+
+def test_what_is_cut_off_when_time_is_up_is_no_answer(liar):
+    liar.answers["DELETE"] = half_open(ENDLESS)
+    store = S3Store(liar.client(answer_timeout_s=0.2, read_timeout_s=5), "bucket")
+    with pytest.raises(FileStoreUnavailableError):
+        store.delete(STORED)
+
+
+def test_a_connection_that_was_kept_and_went_quiet_is_given_up(liar, impatient):
+    impatient.check()
+    liar.answers["HEAD"] = half_open()
+    began = time.monotonic()
+    with pytest.raises(FileStoreUnavailableError):
+        impatient.stat(STORED)
+    assert time.monotonic() - began < SLACK_S
+
+
+def deaf(said=b""):
+    """Say this much, and read nothing more, without hanging up."""
+
+    def answer(handler):
+        handler.wfile.write(said)
+        gone = select.poll()
+        gone.register(handler.connection, select.POLLRDHUP)
+        gone.poll(10_000)
+        handler.close_connection = True
+
+    return answer
+
+
+def hang_up(said):
+    def answer(handler):
+        handler.wfile.write(said)
+        handler.close_connection = True
+
+    return answer
+
+
+LEAVE = b"HTTP/1.1 100 Continue\r\n"
+BEFORE_A_BODY = {
+    "drips its leave": drip(b"x: " + b"x" * 1000, after=LEAVE),
+    "half open in its leave": half_open(LEAVE + b"x: "),
+    "hangs up in its leave": hang_up(LEAVE),
+    "drips a refusal": drip(b"HTTP/1.1 403 Forbidden\r\nx: " + b"x" * 1000),
+    "reads nothing": deaf(),
+    "reads nothing of what it wanted": deaf(LEAVE + b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("manner", BEFORE_A_BODY)
+@pytest.mark.parametrize("size", [3 << 20, 8 << 20], ids=["at once", "in parts"])
+def test_an_upload_is_not_held_up_before_its_body_is_taken(liar, impatient, size, manner):
+    liar.leave = BEFORE_A_BODY[manner]
+    began = time.monotonic()
+    with pytest.raises(FileStoreUnavailableError):
+        put(b"x" * size)(impatient)
+    assert time.monotonic() - began < SLACK_S
+    assert "leave" in liar.requests
+
+
+@contextmanager
+def listening(serve=None, backlog=None):
+    """Run a server that gives each connection to a function, and give its port."""
+    over = threading.Event()
+
+    def run(connection):
+        with connection, suppress(OSError):
+            serve(connection)
+            over.wait()
+
+    def accept():
+        while not over.is_set():
+            with suppress(TimeoutError):
+                threading.Thread(target=run, args=(listener.accept()[0],)).start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=backlog) as listener:
+        listener.settimeout(0.02)
+        thread = threading.Thread(target=accept) if serve else None
+        if thread:
+            thread.start()
+        yield listener.getsockname()[1]
+        over.set()
+        if thread:
+            thread.join()
+
+
+@contextmanager
+def black_hole():
+    """Give a port whose connections are never accepted, so that no more are made."""
+    with listening(backlog=0) as port, ExitStack() as waiting:
+        for _ in range(8):
+            waiting.enter_context(closing(one := socket.socket()))
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+def slowly(said):
+    def serve(connection):
+        connection.recv(1 << 16)
+        for byte in said:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.02)
+
+    return serve
+
+
+def client_of(url, **settings):
+    return make_s3_client(
+        endpoint_url=url,
+        region="us-west-2",
+        addressing_style="path",
+        access_key="AKIDEXAMPLE",
+        secret_key="not-to-be-said",
+        **{"max_attempts": 1, **PATIENCE, **settings},
+    )
+
+
+UNREACHED = {
+    "a black hole": ("http", black_hole),
+    "no TLS handshake": ("https", lambda: listening(lambda connection: None)),
+    "a TLS handshake that drips": (
+        "https",
+        lambda: listening(slowly(b"\x16\x03\x03\x04\x00\x02" + b"\x00" * 1000)),
+    ),
+}
+
+
+@pytest.mark.parametrize("manner", UNREACHED)
+def test_a_connection_that_is_never_made_is_given_up(manner):
+    scheme, server = UNREACHED[manner]
+    began = time.monotonic()
+    with server() as port, closing(client_of(f"{scheme}://127.0.0.1:{port}")) as client:
+        store = S3Store(client, "bucket")
+        with pytest.raises(FileStoreUnavailableError):
+            store.check()
+    assert time.monotonic() - began < SLACK_S
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nx: " + b"x" * 1000])
+def test_a_proxy_that_never_lets_through_is_given_up(said, monkeypatch):
+    began = time.monotonic()
+    with listening(slowly(said)) as port:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        with closing(client_of("https://s3.example", answer_timeout_s=0.6)) as client:
+            store = S3Store(client, "bucket")
+            with pytest.raises(FileStoreUnavailableError):
+                store.check()
+    assert time.monotonic() - began < SLACK_S
+
+
+def test_a_signed_address_asks_nobody():
+    with black_hole() as port, closing(client_of(f"http://127.0.0.1:{port}")) as client:
+        assert "X-Amz-Signature" in S3Store(client, "bucket").url(STORED)
 
 
 def test_a_download_may_take_longer_than_an_answer(liar):
     data = b"x" * 20
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode()
     liar.answers["GET"] = drip(data, after=head)
-    store = S3Store(liar.client(answer_timeout_s=0.3), "bucket")
+    store = S3Store(liar.client(answer_timeout_s=0.1), "bucket")
     sink = io.BytesIO()
     store.copy_to(STORED, sink)
     assert sink.getvalue() == data
 
 
+def timers():
+    return {thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)}
+
+
 def test_an_answer_in_time_leaves_no_thread(liar):
     liar.answers["HEAD"] = (200, {"ETag": '"x"'}, b"")
+    liar.answers["GET"] = (200, {}, b"bytes")
     store = liar.store()
-    before = {thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)}
+    before = timers()
     store.stat(STORED)
+    store.copy_to(STORED, io.BytesIO())
     time.sleep(0.05)
-    after = {thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)}
-    assert after <= before
+    assert timers() <= before
