@@ -4,8 +4,8 @@ The figure for twenty thousand: python tests/hostile/mutated_files.py --count 20
 """
 
 import pytest
-from mutated_files import measure
 from mutants import KINDS, Mutator
+from mutated_files import measure
 
 COUNT = 250
 
