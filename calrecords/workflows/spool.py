@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import io
 import os
+import stat
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -13,7 +14,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from calrecords.errors import CalRecordsError, ConfigurationError, DataFileNotFoundError
+from calrecords.errors import (
+    CalRecordsError,
+    ConfigurationError,
+    DataFileNotFoundError,
+    InvalidFrameError,
+)
 from calrecords.frames import digest_stream
 
 _OPEN_FILES = (io.BufferedReader, io.BufferedRandom, io.FileIO)
@@ -70,6 +76,8 @@ class Spool:
         ------
         DataFileNotFoundError
             If the name is none, or the file object cannot be read as bytes.
+        InvalidFrameError
+            If it is a device.
         ConfigurationError
             If the folder cannot be written.
         """
@@ -201,6 +209,7 @@ def path_behind(fileobj: BinaryIO, filename: str) -> Path | None:
 
 
 def _copy(fileobj: BinaryIO, copy: BinaryIO) -> str:
+    _demand_end(fileobj)
     try:
         fileobj.seek(0)
         digest = digest_stream(fileobj, sink=copy.write)
@@ -210,6 +219,17 @@ def _copy(fileobj: BinaryIO, copy: BinaryIO) -> str:
     copy.flush()
     os.fsync(copy.fileno())
     return digest.sha256
+
+
+def _demand_end(fileobj: BinaryIO) -> None:
+    """Refuse a device, whose bytes may have no end."""
+    try:
+        mode = os.fstat(fileobj.fileno()).st_mode
+    except (OSError, ValueError, TypeError, AttributeError):
+        return  # it is no file of the system
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        msg = "the file object is a device, which may have no end; copy what is wanted to a file"
+        raise InvalidFrameError(msg)
 
 
 def _discard(copy: Path, in_use: Callable[[Path], Collection[str]]) -> None:

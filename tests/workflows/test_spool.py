@@ -1,7 +1,9 @@
 import gzip
 import io
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +88,16 @@ def test_what_is_no_binary_file_is_refused_clearly(tmp_path, thing):
     with pytest.raises(DataFileNotFoundError, match="'rb'"), spool.keep(thing, "a.fits"):
         pass
     assert kept(tmp_path) == []
+
+
+def test_a_device_is_not_copied(tmp_path):
+    with (
+        Path(os.devnull).open("rb") as device,
+        pytest.raises(InvalidFrameError, match="is a device"),
+        Spool(tmp_path / "spool").keep(device, "x.fits"),
+    ):
+        pass
+    assert kept(tmp_path / "spool") == []
 
 
 def test_a_spool_that_cannot_be_written_names_its_setting(tmp_path):
