@@ -108,7 +108,8 @@ def _code_of_audit(report: AuditReport) -> int:
         return exit_codes.AT_FAULT
     if any(part.state is PartState.REFUSED for part in report.parts):
         return exit_codes.CONFIGURATION
-    return exit_codes.OK if report.is_finished else exit_codes.TRY_LATER
+    is_whole = report.is_finished and report.is_decided
+    return exit_codes.OK if is_whole else exit_codes.TRY_LATER
 
 
 def _code_of_repair(done: Repair) -> int:

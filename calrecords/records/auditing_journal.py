@@ -172,6 +172,13 @@ class HeldName:
         """Return every ingestion of this frame."""
         return _of_names(self._connection, [self._basename])
 
+    def current_md5(self) -> str | None:
+        """Return the checksum of the frame's current version."""
+        asked = sa.select(Version.md5).join(Frame, Version.calibration_frame_id == Frame.id)
+        return self._connection.scalar(
+            asked.where(Frame.basename == self._basename, Version.is_current)
+        )
+
     def objects(self, version_keys: Collection[str]) -> list[ObjectRow]:
         """Return the recorded versions of this name, or with one of these version keys."""
         return _objects(self._connection, [self._basename], version_keys)

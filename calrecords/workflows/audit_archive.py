@@ -13,17 +13,12 @@ from calrecords.records import AuditedFrame, AuditReads, AuditScope, Stratum
 from calrecords.vocabulary import parse_time
 from calrecords.workflows.audit_asking import Questioner
 from calrecords.workflows.audit_comparing import Said
-from calrecords.workflows.audit_faults import Finding
+from calrecords.workflows.audit_faults import Finding, NoticeKind
 from calrecords.workflows.audit_journal import lost_record
 from calrecords.workflows.audit_steps import AuditGround, Part, Step
 
 _WINDOW = 500
 _PAGE = 200
-_UNKNOWN = (
-    "frames in the archive, of recorded cameras and types, that these records do not know; if "
-    "they should, audit with --ours"
-)
-_SILENT = "frames of which the archive does not say what it has"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +190,11 @@ class _Walk:
 
     def _step(self, cursor: Any, frames: Sequence[tuple[AuditedFrame, Said | None]]) -> Step:
         findings: list[Finding] = []
-        notices: list[tuple[str, str]] = []
+        notices: list[tuple[NoticeKind, str]] = []
         for frame, said in frames:
             found = self._questioner.compare(frame, said)
             if found is None:
-                notices.append((_SILENT, frame.filename))
+                notices.append((NoticeKind.FRAMES_UNDECIDED, frame.filename))
             else:
                 findings += found
         return Step(
@@ -224,7 +219,7 @@ class _Walk:
             if frame.basename not in candidates - busy or not self._is_settled(frame):
                 continue
             if frame.basename not in tied and not claimed:
-                notices.append((_UNKNOWN, frame.basename))
+                notices.append((NoticeKind.FRAMES_OF_OTHERS, frame.basename))
             elif frame.basename not in ground.reads.named([frame.basename]):
                 findings.append(lost_record(ground, frame.basename, frame))
         return Step(cursor=None, findings=tuple(findings), notices=tuple(notices))

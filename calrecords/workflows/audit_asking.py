@@ -6,12 +6,14 @@ import logging
 
 from calrecords.archive import ArchiveClient, ArchiveFrame
 from calrecords.errors import (
+    ArchiveRefusedError,
     ArchiveUnavailableError,
     CalRecordsError,
     ChecksumMismatchError,
     FrameNotFoundError,
     StoredFileNotFoundError,
     TransientError,
+    UnsafeKeyError,
 )
 from calrecords.frames import StoredFile
 from calrecords.records import AuditedFrame
@@ -41,7 +43,24 @@ def ask(archive: ArchiveClient, basename: str, frame_id: int | None) -> Said:
             by_id = None
     if by_id is not None and by_id.basename == basename:
         return Said(by_id, None)
-    return Said(by_id, archive.find(basename))
+    return Said(by_id, find_named(archive, basename))
+
+
+def find_named(archive: ArchiveClient, basename: str) -> ArchiveFrame | None:
+    """Return the archive's frame of a name; None too of a name that no archive could have.
+
+    Raises
+    ------
+    ArchiveError
+        If it cannot be asked.
+    """
+    try:
+        return archive.find(basename) if basename else None
+    except ArchiveRefusedError as error:
+        if error.status is not None:
+            raise
+        log.info("%r: the archive cannot have such a name: %s", basename, error)
+        return None
 
 
 class Questioner:
@@ -129,7 +148,7 @@ class Questioner:
         """Return whether the store has a version, whole; None where it cannot be asked."""
         try:
             self._ground.store.copy_to(stored, Nowhere.sink())
-        except (StoredFileNotFoundError, ChecksumMismatchError):
+        except (StoredFileNotFoundError, ChecksumMismatchError, UnsafeKeyError):
             return False
         except TransientError:
             raise

@@ -81,6 +81,27 @@ _REMOVALS = frozenset(
 _ONLY_TOLD = frozenset({FaultKind.ANOTHER_FRAME, FaultKind.ARCHIVED_FILE_GONE})
 
 
+class NoticeKind(StrEnum):
+    """What is worth knowing and no fault."""
+
+    FRAMES_OF_OTHERS = (
+        "frames in the archive, of recorded cameras and types, that these records do not know; "
+        "if they should, audit with --ours"
+    )
+    FILES_OF_OTHERS = (
+        "files in the store, beside recorded ones, that these records know nothing of; if they "
+        "are yours, audit with --ours"
+    )
+    ARCHIVE_NEEDED = "files in the store that only the archive can say more of, and none is named"
+    FRAMES_UNDECIDED = "frames of which the archive does not say what it has"
+    FILES_UNDECIDED = "files that the store does not let us look at"
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether there may be faults that could not be seen this time."""
+        return self in {NoticeKind.FRAMES_UNDECIDED, NoticeKind.FILES_UNDECIDED}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One fault.

@@ -9,6 +9,7 @@ from typing import Any
 from calrecords.archive import ArchiveFrame
 from calrecords.frames import FrameFacts
 from calrecords.records import AuditScope, Journal, JournalRow
+from calrecords.workflows.audit_asking import find_named
 from calrecords.workflows.audit_faults import FaultKind, Finding
 from calrecords.workflows.audit_steps import AuditGround, Part, Step
 
@@ -49,7 +50,7 @@ class JournalPart(Part):
             if any(row.is_unfinished for row in self.ground.journal.of_names([name])):
                 continue
             archive = self.ground.archive
-            found = None if archive is None else archive.find(name)
+            found = None if archive is None else find_named(archive, name)
             if self._is_in_scope(found) and not self.ground.reads.named([name]):
                 yield lost_record(self.ground, name, found)
 

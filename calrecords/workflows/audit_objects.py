@@ -12,7 +12,8 @@ from calrecords.errors import StoredFileNotFoundError
 from calrecords.filestore import FileStore, Leftover, ListedFile
 from calrecords.records import JournalRow, ObjectRow
 from calrecords.vocabulary import split_filename
-from calrecords.workflows.audit_faults import FaultKind, Finding
+from calrecords.workflows.audit_asking import find_named
+from calrecords.workflows.audit_faults import FaultKind, Finding, NoticeKind
 from calrecords.workflows.audit_question import AuditDepth
 from calrecords.workflows.audit_steps import AuditGround, Part, Step
 
@@ -22,11 +23,6 @@ PROBES = ("calrecords-doctor/", "calrecords-probe/")
 _FOLDERS = 2
 _PROBING = timedelta(minutes=1)
 _PAGE = 500
-_OTHERS = (
-    "files in the store, beside recorded ones, that these records know nothing of; if they "
-    "are yours, audit with --ours"
-)
-_UNDECIDED = "files in the store that only the archive can say more of, and none is named"
 
 
 class ObjectsPart(Part):
@@ -84,9 +80,9 @@ class ObjectsPart(Part):
             if known.refers_to(one):
                 continue
             if not self._is_ours(one.key, known) or self._is_outside(one):
-                notices.append((_OTHERS, one.key))
+                notices.append((NoticeKind.FILES_OF_OTHERS, one.key))
             elif ground.archive is None and ground.reads.archive_root() is not None:
-                notices.append((_UNDECIDED, one.key))
+                notices.append((NoticeKind.ARCHIVE_NEEDED, one.key))
             elif not is_archived(ground, one) and not Known.of(ground, [one]).refers_to(one):
                 findings.append(self._unknown(one))
         return Step(
@@ -141,7 +137,7 @@ class ObjectsPart(Part):
             if one.key in live or not (one.key == "" or one.key.startswith(tuple(prefixes))):
                 continue
             if one.key not in keys and one.key != "" and not ground.question.ours:
-                notices.append((_OTHERS, one.key))
+                notices.append((NoticeKind.FILES_OF_OTHERS, one.key))
             elif one in list(ground.store.leftovers(one.key)):  # seen twice
                 findings.append(self._unfinished(one))
         return Step(
@@ -268,7 +264,7 @@ def is_archived(ground: AuditGround, one: ListedFile) -> bool:
     name = basename_of(one.key)
     if ground.archive is None or not name:
         return False
-    frame = ground.archive.find(name)
+    frame = find_named(ground.archive, name)
     if frame is None or not frame.versions:
         return False
     if one.version_key is not None:

@@ -71,7 +71,7 @@ class AuditQuestion:
             "ours": self.ours,
             "store": self.store,
             "archive": self.archive,
-            "cache": self.cache,
+            "cache": self.cache if AuditPart.CACHE in self.parts else "",
         }
 
     def text(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from calrecords.records import RecordedAudit, Sighting
 from calrecords.selection.tabulating import html_lines, html_table, time_text
-from calrecords.workflows.audit_faults import FaultKind, Finding
+from calrecords.workflows.audit_faults import FaultKind, Finding, NoticeKind
 from calrecords.workflows.audit_question import AuditPart, AuditQuestion
 from calrecords.workflows.tables import Column, make_table
 
@@ -69,7 +69,7 @@ class Notice:
 
     Attributes
     ----------
-    what : str
+    what : NoticeKind
         What was seen.
     count : int
         How often.
@@ -77,7 +77,7 @@ class Notice:
         One of them.
     """
 
-    what: str
+    what: NoticeKind
     count: int
     example: str
 
@@ -124,6 +124,11 @@ class AuditReport:
         return self.finished_at is not None
 
     @property
+    def is_decided(self) -> bool:
+        """Whether archive and store let themselves be asked of all that was to be looked at."""
+        return not any(notice.what.is_undecided for notice in self.notices)
+
+    @property
     def counts(self) -> dict[FaultKind, int]:
         """How many faults there are of each kind that there is one of."""
         found = Counter(finding.kind for finding in self.findings)
@@ -165,7 +170,7 @@ class AuditReport:
             "counts": {str(kind): count for kind, count in self.counts.items()},
             "findings": [_plain(finding) for finding in self.findings],
             "notices": [
-                {"what": one.what, "count": one.count, "example": one.example}
+                {"what": str(one.what), "count": one.count, "example": one.example}
                 for one in self.notices
             ],
         }
@@ -227,7 +232,9 @@ def report_of(audit: RecordedAudit, sightings: Sequence[Sighting]) -> AuditRepor
         frames=int(audit.progress.get("frames", 0)),
         parts=tuple(_part_of(part, parts.get(part)) for part in question.parts),
         findings=tuple(Finding.of_sighting(one) for one in sightings),
-        notices=tuple(Notice(what, one["count"], one["example"]) for what, one in notices.items()),
+        notices=tuple(
+            Notice(NoticeKind(what), one["count"], one["example"]) for what, one in notices.items()
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from calrecords.archive import ArchiveClient
 from calrecords.filestore import FileStore
 from calrecords.records import AuditReads, JournalReads, RecordDatabase
-from calrecords.workflows.audit_faults import FaultKind, Finding
+from calrecords.workflows.audit_faults import FaultKind, Finding, NoticeKind
 from calrecords.workflows.audit_question import AuditQuestion
 from calrecords.workflows.cache import FileCache
 
@@ -29,14 +29,14 @@ class Step:
         How many things were looked at.
     findings : tuple of Finding
         What is wrong.
-    notices : tuple of (str, str)
+    notices : tuple of (NoticeKind, str)
         What is worth knowing and no fault, each with an example.
     """
 
     cursor: Any
     examined: int = 0
     findings: tuple[Finding, ...] = ()
-    notices: tuple[tuple[str, str], ...] = ()
+    notices: tuple[tuple[NoticeKind, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from calrecords.errors import ArchiveError, ChecksumMismatchError, StoredFileNotFoundError
-from calrecords.filestore import DummyStore
+from calrecords.errors import (
+    ArchiveError,
+    CalRecordsError,
+    ChecksumMismatchError,
+    FileStoreError,
+    FileStoreRefusedError,
+    FileStoreUnavailableError,
+    StoredFileNotFoundError,
+    UnsafeKeyError,
+)
+from calrecords.filestore import DummyStore, FileStore
 from calrecords.frames import ContentDigest, StoredFile, digest_stream
 from calrecords.records import AuditedFrame
 from calrecords.workflows.audit_asking import ask
-from calrecords.workflows.audit_faults import FaultKind, Finding
+from calrecords.workflows.audit_faults import FaultKind, Finding, NoticeKind
 from calrecords.workflows.audit_question import AuditDepth
 from calrecords.workflows.audit_steps import AuditGround, Part, Step
 from calrecords.workflows.offline import OfflineStore
 
+log = logging.getLogger(__name__)
+
 _EACH = 8
 """How many files for each worker are looked at in one step."""
+
+_MOST_CLOSED = 3
+"""How many files in a row the store may not let us look at before it is taken to be away."""
 
 
 class StorePart(Part):
@@ -38,12 +54,27 @@ class StorePart(Part):
             If the store cannot be reached, or a right is missing.
         """
         after, many = int(cursor or 0), self.ground.workers * _EACH
+        closed = _Closed()
         with ThreadPoolExecutor(self.ground.workers, "calrecords-audit") as pool:
             while page := self.ground.reads.versions(after, many):
                 stored = [frame for frame in page if frame.current.version.stored() is not None]
-                findings = [one for one in pool.map(self._look, stored) if one is not None]
                 after = page[-1].current.id
-                yield Step(cursor=after, examined=len(stored), findings=tuple(findings))
+                found = [
+                    closed.passed(frame, one)
+                    for frame, one in zip(stored, pool.map(self._tried, stored), strict=True)
+                ]
+                yield Step(
+                    cursor=after,
+                    examined=len(stored),
+                    findings=tuple(one for one in found if one is not None),
+                    notices=tuple((NoticeKind.FILES_UNDECIDED, name) for name in closed.names()),
+                )
+
+    def _tried(self, frame: AuditedFrame) -> Finding | FileStoreError | None:
+        try:
+            return self._look(frame)
+        except (FileStoreUnavailableError, FileStoreRefusedError) as error:
+            return error
 
     def _look(self, frame: AuditedFrame) -> Finding | None:
         """Return what is wrong with one version, once it is seen twice."""
@@ -55,6 +86,37 @@ class StorePart(Part):
         fresh = version_now(self.ground, frame)
         again = None if fresh is None else look_at(self.ground, fresh)
         return again if again is not None and again.fingerprint == first.fingerprint else None
+
+
+class _Closed:
+    """Files that a store does not let us look at: several in a row, and it is the store itself."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._names: list[str] = []
+
+    def passed(self, frame: AuditedFrame, found: Finding | FileStoreError | None) -> Finding | None:
+        """Return what was found, and bear that a single file could not be looked at.
+
+        Raises
+        ------
+        FileStoreError
+            If it is one of several in a row.
+        """
+        if not isinstance(found, FileStoreError):
+            self._in_a_row = 0
+            return found
+        self._in_a_row += 1
+        if self._in_a_row >= _MOST_CLOSED:
+            raise found
+        log.warning("%s: the store does not let us look at it: %s", frame.filename, found)
+        self._names.append(frame.filename)
+        return None
+
+    def names(self) -> list[str]:
+        """Return the files that could not be looked at since this was last asked."""
+        names, self._names = self._names, []
+        return names
 
 
 def version_now(ground: AuditGround, frame: AuditedFrame) -> AuditedFrame | None:
@@ -89,11 +151,12 @@ def look_at(ground: AuditGround, frame: AuditedFrame) -> Finding | None:
         found = ground.store.stat(stored)
         fault = _difference(stored, found)
         if fault is None and ground.question.depth is AuditDepth.FULL:
-            with ground.store.open(stored) as source:
-                found = _as_found(stored, digest_stream(source))
+            found = _as_found(stored, _digest_of(ground.store, stored))
             fault = _difference(stored, found)
     except StoredFileNotFoundError:
         return _finding(ground, frame, FaultKind.OBJECT_MISSING, "the store does not have it")
+    except UnsafeKeyError as error:
+        return _finding(ground, frame, FaultKind.OBJECT_MISSING, str(error))
     except ChecksumMismatchError as error:
         return _finding(ground, frame, FaultKind.OBJECT_DAMAGED, str(error))
     if fault is not None and fault.startswith("md5") and found.sha256 == stored.sha256 is not None:
@@ -113,6 +176,28 @@ def _difference(stored: StoredFile, found: StoredFile) -> str | None:
         if None not in {ours, theirs} and ours != theirs:
             return f"{name} {theirs}, and {ours} is recorded"
     return None
+
+
+def _digest_of(store: FileStore, stored: StoredFile) -> ContentDigest:
+    """Read a version, and return what it is.
+
+    Raises
+    ------
+    ChecksumMismatchError
+        If the disk cannot read some of it any more.
+    FileStoreError
+        If the store cannot be reached, or refuses.
+    """
+    try:
+        with store.open(stored) as source:
+            return digest_stream(source)
+    except CalRecordsError:  # some of ours are OSErrors too
+        raise
+    except OSError as error:
+        msg = f"{stored.key} cannot be read: {error.strerror}"
+        if error.errno == errno.EIO:
+            raise ChecksumMismatchError(msg) from error
+        raise FileStoreUnavailableError(msg) from error
 
 
 def _as_found(stored: StoredFile, digest: ContentDigest) -> StoredFile:

@@ -129,6 +129,7 @@ class Auditing(Intake):
             ours=ours,
             parts=parts,
             **self._places(),
+            cache=str(self.cache.folder),
         )
         grace_s = seconds_of("grace", grace) or 0.0
         ground = self._audit_ground(question, clock, timedelta(seconds=grace_s), workers)
@@ -187,7 +188,7 @@ class Auditing(Intake):
         ------
         ConfigurationError
             If more than 1 % is at fault and it is not forced, or the audit was of another
-            store, archive or cache.
+            store or archive.
         RecordNotFoundError
             If there is no such audit.
         """
@@ -239,5 +240,4 @@ class Auditing(Intake):
         return {
             "store": repr(self.store),
             "archive": "" if self.archive is None else self.archive.root,
-            "cache": str(self.cache.folder),
         }

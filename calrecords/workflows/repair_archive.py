@@ -64,12 +64,12 @@ def register_version(ground: RepairGround, finding: Finding) -> Done:
 def _register(
     ground: RepairGround, frame: AuditedFrame, versions: Sequence[AuditedVersion]
 ) -> Done:
-    if ground.is_busy(frame.basename):
-        return BUSY
     frame_id = frame.frame_id
     try:
         # All that can be refused here is, before the archive is told of the first one.
         ready = [(one, _record_of(ground, frame, one)) for one in versions]
+        if ground.is_busy(frame.basename):
+            return BUSY
         for one, record in ready:
             frame_id = _register_one(ground, frame, frame_id, one, record)
     except _Stays as reason:

@@ -52,7 +52,7 @@ def put_back(ground: RepairGround, finding: Finding) -> Done:
     anew = _put(ground, frame, stored, path, recorded, is_damaged=_is_damaged(finding))
     ground.fixes.version_key(one.id, one.version.version_key, anew.version_key)
     if one.is_current and is_newest(ground.audited, frame):
-        ground.audited.store.publish(anew)
+        _publish(ground, frame, anew)
     if anew.version_key == stored.version_key:
         return done("its bytes are in the store again")
     said = f"its bytes are in the store again, as version {anew.version_key}"
@@ -87,14 +87,27 @@ def publish(ground: RepairGround, finding: Finding) -> Done:
         return NOT_NEEDED
     if ground.is_busy(frame.basename):
         return BUSY
-    ground.audited.store.publish(stored)
+    if not _publish(ground, frame, stored):
+        return BUSY
     return done("readers find it at its key again")
+
+
+def _publish(ground: RepairGround, frame: AuditedFrame, stored: StoredFile) -> bool:
+    """Publish a version unless another one comes in its place; return whether it was."""
+    with ground.audited.journal.held(frame.basename) as held:
+        is_busy = any(row.is_unfinished for row in held.rows())
+        if is_busy or held.current_md5() != frame.current.version.md5:
+            return False
+        ground.audited.store.publish(stored)
+    return True
 
 
 def refresh_cache(ground: RepairGround, finding: Finding) -> Done:
     """Fetch a copy anew in place of a damaged one."""
     path, md5 = Path(finding.what["path"]), str(finding.what["md5"])
     cache = ground.audited.cache
+    if not path.is_relative_to(cache.folder):
+        return left(f"it is in another cache than {cache.folder}")
     frames = ground.audited.database.with_md5(md5)
     mine = [frame for frame in frames if cache.path_of(frame) == path]
     if not path.exists() or (not _has_wrong_size(path, mine) and is_whole(_cached(path, md5))):

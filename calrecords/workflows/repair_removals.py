@@ -9,6 +9,7 @@ from calrecords.errors import ArchiveRefusedError, StoredFileNotFoundError
 from calrecords.filestore import Leftover, LeftoverKind, ListedFile
 from calrecords.frames import StoredFile
 from calrecords.vocabulary import parse_time
+from calrecords.workflows.audit_asking import find_named
 from calrecords.workflows.audit_faults import Finding
 from calrecords.workflows.audit_objects import Known, basename_of, is_archived
 from calrecords.workflows.cache_files import remove_stray
@@ -70,7 +71,9 @@ def discard_upload(ground: RepairGround, finding: Finding) -> Done:
 
 def remove_cached(ground: RepairGround, finding: Finding) -> Done:
     """Remove a half-written copy of the cache."""
-    path = Path(str(finding.what["path"]))
+    path, folder = Path(str(finding.what["path"])), ground.audited.cache.folder
+    if not path.is_relative_to(folder):
+        return left(f"it is in another cache than {folder}")
     if not path.exists():
         return NOT_NEEDED
     if ground.audited.cache.is_read_only:
@@ -93,7 +96,7 @@ def _is_archived_otherwise(ground: RepairGround, listed: ListedFile, md5: str) -
     archive, name = ground.audited.archive, basename_of(listed.key)
     if archive is None:
         return False
-    frame = archive.find(name) if name else None
+    frame = find_named(archive, name)
     if frame is not None and frame.version_with(md5) is not None:
         return False  # another version of this key is the one that it refers to
     try:

@@ -1,5 +1,7 @@
 """An audit tells every fault and nothing else, whoever else is at work, and whatever it lacks."""
 
+import errno
+import io
 import json
 import multiprocessing
 import os
@@ -9,8 +11,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 
@@ -362,6 +365,70 @@ def test_a_scope_narrows_what_is_looked_at(world, ingested, make_frame):
         report = ingested.audit(clock=later(), **scope)
         assert (report.frames, seen(report)) == (frames, expected)
         assert report.question.to_dict()["camera"] == scope.get("camera")
+
+
+class Torn(FileSystemStore):
+    """A store on a disk that cannot read some of its files, and lets some not be looked at."""
+
+    broken: ClassVar[dict] = {}
+
+    @contextmanager
+    def open(self, stored):
+        with super().open(stored) as source:
+            for name, error in self.broken.items():
+                if name in stored.key:
+                    yield Unreadable(source, error)
+                    return
+            yield source
+
+
+class Unreadable(io.RawIOBase):
+    def __init__(self, source, error):
+        super().__init__()
+        self._source, self._error = source, error
+
+    def fileno(self):
+        return self._source.fileno()
+
+    def read(self, size=-1):
+        raise self._error
+
+
+@on_disk
+def test_a_file_that_the_disk_cannot_read_is_damaged_and_one_that_is_closed_is_told(
+    world, ingested
+):
+    store = Torn(world.folder / "store")
+    store.broken = {
+        "bias-1": OSError(errno.EIO, os.strerror(errno.EIO)),
+        "bias-2": OSError(errno.ESTALE, os.strerror(errno.ESTALE)),
+    }
+    with world.connect(store=store) as cal:
+        report = cal.audit(depth="full", clock=later())
+        assert seen(report) == [("object damaged", "bias-1.fits")]
+        assert [(one.count, one.example) for one in report.notices] == [(1, "bias-2.fits")]
+        assert (states(report)["store"], report.is_decided) == ("done", False)
+        store.broken = {"bias": OSError(errno.ESTALE, os.strerror(errno.ESTALE))}
+        report = cal.audit(depth="full", clock=later())
+        assert (seen(report), states(report)["store"]) == ([], "not reached")
+
+
+@on_disk
+def test_a_key_and_a_name_that_cannot_be_are_no_end_of_an_audit(world, ingested):
+    with world.connect(db=str(world.folder / "imported.sqlite")) as cal:
+        row = {"obstype": "BIAS", "site": "lsc", "camera": "fa01", "md5": "0" * 32}
+        cal.import_records(
+            [
+                {**row, "filename": "a.fits", "key": "../../etc/passwd", "version_key": "v"},
+                {**row, "basename": "b" * 1000, "extension": ".fits", "frame_id": 4711},
+            ]
+        )
+        report = cal.audit(clock=later())
+        assert set(states(report).values()) == {"done"}
+        assert [str(one.kind) for one in report.findings] == [
+            "frame not archived",
+            "object missing",
+        ]
 
 
 @on_disk

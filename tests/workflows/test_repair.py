@@ -239,13 +239,15 @@ def test_where_too_much_is_at_fault_nothing_is_touched(world, ingested):
 
 @on_disk
 def test_an_audit_of_other_places_is_not_repaired_here(world, ingested, tmp_path):
+    path = ingested.fetch("bias-1")
+    path.write_bytes(b"damaged")
     report = ingested.audit(clock=later())
-    for other in ({"store": str(tmp_path / "other")}, {"cache": str(tmp_path / "other")}):
-        with (
-            world.connect(**other) as cal,
-            pytest.raises(ConfigurationError, match=next(iter(other))),
-        ):
-            cal.repair(report, apply=True, force=True)
+    other = str(tmp_path / "other")
+    with world.connect(cache=other) as cal:
+        done = cal.repair(report, apply=True, force=True)
+        assert (states(done), "another cache" in said(done)) == ({"bias-1.fits": "left"}, True)
+    with world.connect(store=other) as cal, pytest.raises(ConfigurationError, match="store"):
+        cal.repair(report, apply=True, force=True)
     with (
         calrecords.connect(db=world.places["db"], store=world.places["store"]) as cal,
         pytest.raises(ConfigurationError, match="archive"),
