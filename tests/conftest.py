@@ -1,7 +1,10 @@
 """What every test may use."""
 
 import os
+import socket
+import threading
 import uuid
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -141,3 +144,59 @@ def postgresql_server():
     made = PostgresqlServer(server)
     yield made
     made.drop_all()
+
+
+class Listener:
+    """A port whose connections are each given to a function, and then kept open."""
+
+    def __init__(self, serve, backlog=None):
+        self._serve = serve
+        self._over = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self._socket.settimeout(0.02)
+        self.port = self._socket.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)] if serve else []
+        for thread in self._threads:
+            thread.start()
+
+    def _accept(self):
+        while not self._over.is_set():
+            with suppress(TimeoutError):
+                self._threads.append(
+                    threading.Thread(target=self._run, args=(self._socket.accept()[0],))
+                )
+                self._threads[-1].start()
+
+    def _run(self, connection):
+        with connection, suppress(OSError):
+            self._serve(connection)
+            self._over.wait()
+
+    def close(self):
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def listening():
+    """Return a function that runs a server, and returns its port."""
+    with ExitStack() as stack:
+        yield lambda serve: stack.enter_context(closing(Listener(serve))).port
+
+
+@pytest.fixture
+def black_hole():
+    """Return a function that returns a port where no connection is ever made."""
+    with ExitStack() as stack:
+
+        def make():
+            listener = stack.enter_context(closing(Listener(None, backlog=0)))
+            for _ in range(8):  # more than it may keep waiting
+                one = stack.enter_context(closing(socket.socket()))
+                one.setblocking(False)
+                one.connect_ex(("127.0.0.1", listener.port))
+            return listener.port
+
+        yield make

@@ -2,10 +2,9 @@
 
 import io
 import select
-import socket
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, suppress
 
 import pytest
 
@@ -177,43 +176,6 @@ def test_an_upload_is_not_held_up_before_its_body_is_taken(liar, impatient, size
     assert "leave" in liar.requests
 
 
-@contextmanager
-def listening(serve=None, backlog=None):
-    """Run a server that gives each connection to a function, and give its port."""
-    over = threading.Event()
-
-    def run(connection):
-        with connection, suppress(OSError):
-            serve(connection)
-            over.wait()
-
-    def accept():
-        while not over.is_set():
-            with suppress(TimeoutError):
-                threading.Thread(target=run, args=(listener.accept()[0],)).start()
-
-    with socket.create_server(("127.0.0.1", 0), backlog=backlog) as listener:
-        listener.settimeout(0.02)
-        thread = threading.Thread(target=accept) if serve else None
-        if thread:
-            thread.start()
-        yield listener.getsockname()[1]
-        over.set()
-        if thread:
-            thread.join()
-
-
-@contextmanager
-def black_hole():
-    """Give a port whose connections are never accepted, so that no more are made."""
-    with listening(backlog=0) as port, ExitStack() as waiting:
-        for _ in range(8):
-            waiting.enter_context(closing(one := socket.socket()))
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", port))
-        yield port
-
-
 def slowly(said):
     def serve(connection):
         connection.recv(1 << 16)
@@ -235,21 +197,18 @@ def client_of(url, **settings):
     )
 
 
-UNREACHED = {
-    "a black hole": ("http", black_hole),
-    "no TLS handshake": ("https", lambda: listening(lambda connection: None)),
-    "a TLS handshake that drips": (
-        "https",
-        lambda: listening(slowly(b"\x16\x03\x03\x04\x00\x02" + b"\x00" * 1000)),
-    ),
-}
+HANDSHAKE = b"\x16\x03\x03\x04\x00\x02" + b"\x00" * 1000
 
 
-@pytest.mark.parametrize("manner", UNREACHED)
-def test_a_connection_that_is_never_made_is_given_up(manner):
-    scheme, server = UNREACHED[manner]
+@pytest.mark.parametrize(
+    ("scheme", "serve"),
+    [("http", None), ("https", lambda connection: None), ("https", slowly(HANDSHAKE))],
+    ids=["a black hole", "no TLS handshake", "a TLS handshake that drips"],
+)
+def test_a_connection_that_is_never_made_is_given_up(scheme, serve, listening, black_hole):
     began = time.monotonic()
-    with server() as port, closing(client_of(f"{scheme}://127.0.0.1:{port}")) as client:
+    port = listening(serve) if serve else black_hole()
+    with closing(client_of(f"{scheme}://127.0.0.1:{port}")) as client:
         store = S3Store(client, "bucket")
         with pytest.raises(FileStoreUnavailableError):
             store.check()
@@ -257,19 +216,18 @@ def test_a_connection_that_is_never_made_is_given_up(manner):
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nx: " + b"x" * 1000])
-def test_a_proxy_that_never_lets_through_is_given_up(said, monkeypatch):
+def test_a_proxy_that_never_lets_through_is_given_up(said, listening, monkeypatch):
     began = time.monotonic()
-    with listening(slowly(said)) as port:
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
-        with closing(client_of("https://s3.example", answer_timeout_s=0.6)) as client:
-            store = S3Store(client, "bucket")
-            with pytest.raises(FileStoreUnavailableError):
-                store.check()
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listening(slowly(said))}")
+    with closing(client_of("https://s3.example", answer_timeout_s=0.6)) as client:
+        store = S3Store(client, "bucket")
+        with pytest.raises(FileStoreUnavailableError):
+            store.check()
     assert time.monotonic() - began < SLACK_S
 
 
-def test_a_signed_address_asks_nobody():
-    with black_hole() as port, closing(client_of(f"http://127.0.0.1:{port}")) as client:
+def test_a_signed_address_asks_nobody(black_hole):
+    with closing(client_of(f"http://127.0.0.1:{black_hole()}")) as client:
         assert "X-Amz-Signature" in S3Store(client, "bucket").url(STORED)
 
 
