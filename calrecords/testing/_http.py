@@ -197,11 +197,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
-        if kind == "unannounced-end":
-            self.send_header("Connection", "close")
+        if kind in ("unannounced-end", "no-length"):
+            self.close_connection = True
         else:
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.send_header("Connection", "close" if self.close_connection else "keep-alive")
+            announced = len(answer.body) // (2 if kind == "short-length" else 1)
+            self.send_header("Content-Length", str(announced))
+        self.send_header("Connection", "close" if self.close_connection else "keep-alive")
         self.end_headers()
         if self.command == "HEAD":
             return

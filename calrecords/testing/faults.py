@@ -25,6 +25,8 @@ KINDS = {
     "redirect": "302 to `location`; not carried out",
     "truncated": "the whole length is announced, half is sent, then the connection ends",
     "unannounced-end": "no length is announced, half is sent, then the connection ends",
+    "no-length": "no length is announced, the whole is sent, then the connection ends",
+    "short-length": "half of the length is announced, the whole is sent",
     "corrupted": "the right length, one byte of the body changed",
     "stale": "a frame is read as it was `seconds` ago, as from a replica that lags behind",
 }

@@ -1,11 +1,18 @@
 import http.client
+import socket
 import time
 from collections import Counter
+from urllib.parse import urlsplit
 
 import pytest
 
 from calrecords.testing import Fault, Faults
 from calrecords.testing.faults import KINDS
+
+
+def archive_address(archive):
+    parts = urlsplit(archive.root)
+    return parts.hostname, parts.port
 
 
 @pytest.mark.parametrize("kind", ["500", "503", "403", "429", "login-page", "not-json", "redirect"])
@@ -75,6 +82,24 @@ def test_announces_more_than_it_sends(archive, client):
 def test_ends_without_having_announced_a_length(archive, client):
     archive.faults.add("unannounced-end", path="/health/")
     assert client("GET", "/health/").body == b'"o'
+
+
+def test_announces_no_length_and_sends_the_whole(archive, client):
+    archive.faults.add("no-length", path="/health/")
+    answer = client("GET", "/health/")
+    assert (answer.body, answer.headers.get("Content-Length")) == (b'"ok"', None)
+
+
+def test_announces_less_than_it_sends(archive, client):
+    archive.faults.add("short-length", path="/health/")
+    with socket.create_connection(archive_address(archive)) as connection:
+        connection.sendall(b"GET /health/ HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+        answers = connection.recv(10_000)
+        while answers.count(b"HTTP/1.1 200 OK") < 2:
+            answers += connection.recv(10_000)
+    first = answers.partition(b"HTTP/1.1 200 OK")[2].partition(b"HTTP/1.1")[0]
+    assert b"\r\nContent-Length: 2\r\n" in first
+    assert first.endswith(b'\r\n\r\n"ok"')
 
 
 def test_changes_one_byte(archive, client):
