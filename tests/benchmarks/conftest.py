@@ -1,14 +1,22 @@
-"""What benchmarks share: frames of any size, and processes that ingest them."""
+"""What benchmarks share: frames of any size, processes that ingest them, masters by the million."""
 
+import importlib.util
 import json
 import os
+import shutil
+import statistics
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
+import calrecords
 from calrecords.datafiles.synthetic import write_synthetic_frame
 from calrecords.testing import ScienceArchive
 
@@ -118,3 +126,176 @@ def _other(like, path, number):
 def is_enabled(request):
     """Return whether benchmarks are to be measured, not only tried."""
     return request.config.getoption("benchmark_enable")
+
+
+def loaded(path):
+    """Return a file of Python as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def generator(shared_data):
+    """Return the shared generator of synthetic records."""
+    return loaded(shared_data.parent / "tools" / "gen_records.py")
+
+
+OPEN_BEFORE, OPEN_AFTER = datetime(1001, 1, 1), datetime(2999, 1, 1)  # noqa: DTZ001 - naive there
+OURS = ("configuration_mode", "binning", "filter", "ccd_temperature")
+
+
+def utc(moment):
+    return moment.replace(tzinfo=UTC)
+
+
+def in_our_words(row):
+    """Return a row of the generator as an import takes it."""
+    facts = dict(row["attributes"])
+    return {
+        "filename": row["filename"],
+        "obstype": row["type"],
+        "frame_id": row["frameid"],
+        "is_master": row["is_master"],
+        "verdict": "bad" if row["is_bad"] else "unknown",
+        "dateobs": utc(row["dateobs"]),
+        "created": utc(row["datecreated"]),
+        "good_after": None if row["good_after"] < OPEN_BEFORE else utc(row["good_after"]),
+        "good_until": None if row["good_until"] > OPEN_AFTER else utc(row["good_until"]),
+        **{name: row[name] for name in ("site", "camera", "instrument")},
+        **{name: facts.pop(name) for name in OURS if name in facts},
+        "attributes": facts,
+    }
+
+
+class Masters:
+    """Masters of 60 cameras in a database, and the same in a table that is probed by hand."""
+
+    def __init__(self, place, folder, rows):
+        self.cal = calrecords.connect(db=place, store=folder / "store", cache=folder / "cache")
+        self.cal.import_records(map(in_our_words, rows))
+        hand = loaded(Path(__file__).with_name("by_hand.py"))
+        on_server = "://" in str(place)
+        self.hand = (
+            hand.on_postgresql(place) if on_server else hand.on_sqlite(place, folder / "flat")
+        )
+
+    def close(self):
+        self.hand.close()
+        self.cal.close()
+
+
+@contextmanager
+def made_once(make_place, rows_of, make_folder):
+    """Give a function that makes so many masters in a new database, once for all that ask."""
+    made = {}
+
+    def make(count):
+        if count not in made:
+            folder = make_folder(f"masters-{count}")
+            made[count] = Masters(make_place(folder), folder, rows_of(count)), folder
+        return made[count][0]
+
+    yield make
+    for one, folder in made.values():
+        one.close()
+        shutil.rmtree(folder)  # what pytest would keep is gigabytes
+
+
+@pytest.fixture(scope="session")
+def sqlite_masters(generator, tmp_path_factory):
+    def place(folder):
+        return folder / "records.sqlite"
+
+    with made_once(place, generator.generate, tmp_path_factory.mktemp) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def postgresql_masters(generator, tmp_path_factory, postgresql_server):
+    places = []
+
+    def place(_):
+        places.append(postgresql_server.migrated())
+        return places[-1]
+
+    with made_once(place, generator.generate, tmp_path_factory.mktemp) as make:
+        yield make
+    for made in places:
+        postgresql_server.drop(made)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request):
+    """Return each kind of database in turn."""
+    return request.param
+
+
+@pytest.fixture
+def masters(kind, request):
+    """Return a function that makes so many masters in that kind of database."""
+    return request.getfixturevalue(f"{kind}_masters")
+
+
+@pytest.fixture(scope="session")
+def asked(generator, request):
+    """Return targets that a bias, a dark or a flat is to be chosen for, each with its type."""
+    count = 3000 if request.config.getoption("benchmark_enable") else 30
+    kinds = ("BIAS", "DARK", "SKYFLAT")
+    return [(target, kinds[number % 3]) for number, target in enumerate(targets(generator, count))]
+
+
+@pytest.fixture(scope="session")
+def many_targets(generator, request):
+    """Return twenty thousand targets."""
+    return list(targets(generator, 20_000 if request.config.getoption("benchmark_enable") else 50))
+
+
+def targets(generator, count):
+    for row in generator.science_frames(count):
+        facts = {name: row[name] for name in (*OURS, "site", "camera", "instrument")}
+        yield {**facts, "dateobs": utc(row["dateobs"])}
+
+
+@pytest.fixture(scope="session")
+def medians_us():
+    """Return a function that measures calls, in turn so that what disturbs one disturbs all."""
+
+    def measure(works, rounds=2):
+        took = {name: [] for name in works}
+        for is_warm in [False] + [True] * rounds:
+            for at in range(0, max(len(items) for _, items in works.values()), 100):
+                for name, (work, items) in works.items():
+                    for item in items[at : at + 100]:
+                        began = time.perf_counter()
+                        work(*item)
+                        if is_warm:
+                            took[name].append(time.perf_counter() - began)
+        return {name: statistics.median(times) * 1e6 for name, times in took.items()}
+
+    return measure
+
+
+TABLES = pytest.StashKey()
+
+
+@pytest.fixture
+def tell(request):
+    """Return a function that puts a row of figures into a table, printed when all is measured."""
+    tables = request.config.stash.setdefault(TABLES, {})
+
+    def add(title, **figures):
+        tables.setdefault(title, []).append(figures)
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the tables as the README has them."""
+    for title, rows in config.stash.get(TABLES, {}).items():
+        names = [name.replace("_", " ") for name in rows[0]]
+        lines = [names, ["---"] * len(names), *([str(one) for one in row.values()] for row in rows)]
+        terminalreporter.section(title)
+        for cells in lines:
+            terminalreporter.write_line(f"| {' | '.join(cells)} |".replace("| --- ", "|---"))

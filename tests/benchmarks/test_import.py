@@ -8,7 +8,6 @@ Run with: python -m pytest tests/benchmarks/test_import.py --benchmark-enable
 """
 
 import gc
-import importlib.util
 import json
 import sqlite3
 import time
@@ -37,16 +36,6 @@ MATCH_SETS = [
 ]
 OPEN = {datetime(1000, 1, 1), datetime(3000, 1, 1)}  # noqa: DTZ001 - as they are in the rows
 OURS = ("configuration_mode", "binning", "filter", "ccd_temperature")
-
-
-@pytest.fixture(scope="module")
-def generator(shared_data):
-    """Return the generator of synthetic records."""
-    path = shared_data.parent / "tools" / "gen_records.py"
-    spec = importlib.util.spec_from_file_location("gen_records", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def in_our_words(row):
@@ -161,7 +150,7 @@ def write_bare(place, rows):
 
 @pytest.mark.parametrize("count", [10_000, 100_000, 1_000_000])
 def test_sqlite_takes_a_million_records_over_at_ten_thousand_a_second(
-    count, generator, tmp_path, benchmark, is_enabled
+    count, generator, tmp_path, tell, benchmark, is_enabled
 ):
     count = count if is_enabled else count // 1000
     seconds, rows = import_into(tmp_path / "ours.sqlite", generator.generate(count))
@@ -169,16 +158,31 @@ def test_sqlite_takes_a_million_records_over_at_ten_thousand_a_second(
     benchmark.extra_info.update(rows_per_second=rows / seconds, ratio=seconds / bare)
     benchmark.pedantic(lambda: None, rounds=1)
     if is_enabled:
+        tell(
+            "importing",
+            database="SQLite",
+            records=f"{count:,}",
+            rows_a_second=f"{rows / seconds:,.0f}",
+            times_the_bare_module=f"{seconds / bare:.1f}",
+        )
         assert rows / seconds >= LEAST_ROWS_PER_SECOND
         assert seconds / bare <= MOST_TIMES_THE_BARE_MODULE
 
 
 @pytest.mark.parametrize("count", [10_000, 100_000])
 def test_postgresql_takes_records_over_too(
-    count, generator, postgresql_server, benchmark, is_enabled
+    count, generator, postgresql_server, tell, benchmark, is_enabled
 ):
     place = postgresql_server.migrated()
     seconds, rows = import_into(place, generator.generate(count if is_enabled else 10))
     postgresql_server.drop(place)
     benchmark.extra_info.update(rows_per_second=rows / seconds)
     benchmark.pedantic(lambda: None, rounds=1)
+    if is_enabled:
+        tell(
+            "importing",
+            database="PostgreSQL",
+            records=f"{count:,}",
+            rows_a_second=f"{rows / seconds:,.0f}",
+            times_the_bare_module="",
+        )
