@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,22 +15,63 @@ import pytest
 import calrecords
 from calrecords.datafiles.synthetic import write_synthetic_frame
 from calrecords.filestore import S3Store
+from calrecords.records import RecordDatabase
 from calrecords.testing import LoopbackS3, ScienceArchive
 
-INGEST_AND_DIE = """
-import json, os, signal, sys
+NURSERY = """
+import json, os, signal, sys, tempfile, traceback
 import calrecords
+from calrecords.datafiles.synthetic import write_synthetic_frame
+from calrecords.filestore import make_s3_client
+from calrecords.testing import ScienceArchive
 from calrecords.workflows.results import IngestStep
 
-places, path, last = json.loads(sys.argv[1]), sys.argv[2], IngestStep(sys.argv[3])
+with tempfile.TemporaryDirectory() as folder, ScienceArchive() as archive:
+    places = {name: f"{folder}/{name}" for name in ("db", "store", "cache")}
+    with calrecords.connect(**places, archive=archive.root, token=archive.token) as cal:
+        cal.ingest(write_synthetic_frame(folder))
+make_s3_client(endpoint_url=archive.root, access_key="x", secret_key="x").close()
 
-def die(step):
-    if step is last:
-        os.kill(os.getpid(), signal.SIGKILL)
+def ingest_and_die(order):
+    os.environ.update(order["environment"])
+    last = IngestStep(order["step"])
 
-with calrecords.connect(**places, on_step=die) as cal:
-    cal.ingest(path, is_master=True)
+    def die(step):
+        if step is last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with calrecords.connect(**order["places"], on_step=die) as cal:
+        cal.ingest(order["path"], is_master=True)
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        try:
+            ingest_and_die(json.loads(line))
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+@pytest.fixture(scope="session")
+def nursery():
+    """Return a warm process that forks others, which costs far less than to start them."""
+    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", NURSERY], text=True, **pipes) as process:
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def new_records(tmp_path_factory):
+    """Return a SQLite file with the schema and nothing in it; a copy costs less than a new one."""
+    path = tmp_path_factory.mktemp("records") / "new.sqlite"
+    database = RecordDatabase(path)
+    database.upgrade()
+    database.close()
+    return path
 
 
 @dataclass
@@ -38,6 +80,7 @@ class World:
 
     folder: Path
     archive: ScienceArchive
+    nursery: Any
     s3: Any = None
     db: str | None = None
 
@@ -63,9 +106,11 @@ class World:
 
     def ingest_and_die(self, path, step):
         """Ingest in a process of its own, killed when it reaches a step."""
-        script = [sys.executable, "-c", INGEST_AND_DIE, json.dumps(self.places), str(path), step]
-        done = subprocess.run(script, env={**os.environ, **self.environment}, check=False)
-        assert done.returncode == -9
+        environment = {**os.environ, **self.environment}
+        order = {"places": self.places, "path": str(path), "step": step, "environment": environment}
+        self.nursery.stdin.write(json.dumps(order) + "\n")
+        self.nursery.stdin.flush()
+        assert self.nursery.stdout.readline() == "-9\n"
 
     def stored(self):
         """Return the md5 of every object version that the store keeps, by key."""
@@ -107,10 +152,11 @@ class World:
 
 
 @pytest.fixture(params=["file system", "S3"])
-def world(request, tmp_path, monkeypatch):
+def world(request, tmp_path, monkeypatch, nursery, new_records):
+    shutil.copyfile(new_records, tmp_path / "records.sqlite")
     if request.param == "file system":
         with ScienceArchive(files=tmp_path / "store") as archive:
-            made = World(tmp_path, archive)
+            made = World(tmp_path, archive, nursery)
             for name, value in made.environment.items():
                 monkeypatch.setenv(name, value)
             yield made
@@ -123,7 +169,7 @@ def world(request, tmp_path, monkeypatch):
             return client.generate_presigned_url("get_object", Params=named)
 
         with ScienceArchive(url_for=url_for) as archive:
-            made = World(tmp_path, archive, s3)
+            made = World(tmp_path, archive, nursery, s3)
             for name, value in made.environment.items():
                 monkeypatch.setenv(name, value)
             yield made
