@@ -6,8 +6,6 @@ import contextlib
 import errno
 import logging
 import os
-import shutil
-import tempfile
 import threading
 import uuid
 import weakref
@@ -26,19 +24,21 @@ from calrecords.errors import (
 from calrecords.forking import start_anew_after_fork
 from calrecords.frames import CalibrationFrame, ContentDigest, FrameVersion, digest_stream
 from calrecords.workflows.cache_files import (
-    PART_SUFFIX,
     CachedFile,
     cached_files,
+    clear_away,
     is_md5,
     is_plain_name,
     is_whole,
     mark_used,
+    part_of,
     remove,
-    remove_strays,
+    remove_strays_beside,
     shrink,
     sync_folder,
 )
 from calrecords.workflows.cache_locks import only_one
+from calrecords.workflows.private_folders import PrivateFolder, remove_abandoned
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class FileCache:
         self._max_bytes = max_bytes
         self._lock_timeout_s = lock_timeout_s
         self._read_only = read_only
-        self._private: Path | None = None
+        self._private: PrivateFolder | None = None
         self._verified: dict[Path, tuple[int, int, int]] = {}
         self._lock = threading.Lock()
         start_anew_after_fork(self)
@@ -93,7 +93,7 @@ class FileCache:
         with self._lock:
             private, self._private = self._private, None
         if private is not None:
-            shutil.rmtree(private, ignore_errors=True)
+            private.remove()
 
     @property
     def folder(self) -> Path:
@@ -161,7 +161,7 @@ class FileCache:
         private = self._private
         found = self._looked_up(path, frame)
         if found is None and private is not None:
-            found = self._looked_up(private / path.relative_to(self._folder), frame)
+            found = self._looked_up(private.path / path.relative_to(self._folder), frame)
         return found
 
     def _looked_up(self, path: Path, frame: CalibrationFrame) -> Path | None:
@@ -263,9 +263,9 @@ class FileCache:
     def _write(
         self, path: Path, frame: CalibrationFrame, write: Callable[[BinaryIO], ContentDigest]
     ) -> None:
-        part = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex}{PART_SUFFIX}")
+        part = part_of(path)
         try:
-            remove_strays(path.parent)
+            remove_strays_beside(path)
             with part.open("x+b") as file:
                 _check(frame, write(file))
                 file.flush()
@@ -281,19 +281,24 @@ class FileCache:
     def _private_folder(self) -> Path:
         with self._lock:
             if self._private is None:
-                self._private = Path(tempfile.mkdtemp(prefix="calrecords-cache-"))
-                weakref.finalize(self, _remove_own, self._private, os.getpid())
-            return self._private
+                self._private = PrivateFolder()
+                weakref.finalize(self, self._private.remove)
+            return self._private.path
 
     def files(self) -> list[CachedFile]:
         """Return what the folder holds, the file that was used longest ago first."""
         return cached_files(self._folder)
 
     def verify(self) -> list[CachedFile]:
-        """Read every file, and return those that are damaged; they are removed."""
+        """Read every file, and return those that are damaged; they are removed.
+
+        So is what processes that have ended left half-written.
+        """
         damaged = [file for file in self.files() if not is_whole(file)]
+        remove_abandoned()
         if not self._read_only:
             remove(damaged)
+            clear_away(self._folder)
         return damaged
 
     def evict(self, frame: CalibrationFrame) -> list[CachedFile]:
@@ -326,12 +331,6 @@ class FileCache:
 def place_of(md5: str, filename: str) -> Path:
     """Return where a file is inside a cache folder."""
     return Path(md5[:2]) / md5 / filename
-
-
-def _remove_own(folder: Path, pid: int) -> None:
-    """Remove a private folder that nobody closed, in the process that made it."""
-    if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unwritable(path: Path, error: OSError) -> CalRecordsError:

@@ -6,13 +6,14 @@ import contextlib
 import logging
 import os
 import re
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from calrecords.frames import digest_stream
-from calrecords.workflows.cache_locks import LOCK_SUFFIX, is_locked
+from calrecords.workflows.cache_locks import LOCK_SUFFIX, beside, is_locked, remove_lock
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +104,7 @@ def remove(files: Iterable[CachedFile]) -> list[CachedFile]:
             log.warning("%s: cannot be removed from the cache: %s", file.path, error)
             continue
         gone.append(file)
-        for empty in (file.path.parent, file.path.parent.parent):
-            with contextlib.suppress(OSError):
-                empty.rmdir()
+        _remove_empty(file.path.parent)
     return gone
 
 
@@ -143,11 +142,31 @@ def mark_used(path: Path) -> None:
         os.utime(path, ns=(now_ns, status.st_mtime_ns))
 
 
-def remove_strays(folder: Path) -> None:
-    """Remove what processes that have ended left half-written."""
-    for part in folder.glob(f"*{PART_SUFFIX}"):
-        if _has_ended(part):
+def part_of(path: Path) -> Path:
+    """Return where a file is written until it is whole."""
+    return beside(path, f".{os.getpid()}-{uuid.uuid4().hex}{PART_SUFFIX}")
+
+
+def remove_strays_beside(path: Path) -> None:
+    """Remove what processes that have ended left half-written where a file is to be written.
+
+    The lock of the path must be held. Others may be at work on another file beside it, also
+    on another host, whose processes are not seen from here.
+    """
+    own = beside(path, "")
+    for part in path.parent.glob(f"*{PART_SUFFIX}"):
+        if _has_ended(part) and (_target_of(part) == own or not is_locked(_target_of(part))):
             part.unlink(missing_ok=True)
+
+
+def clear_away(folder: Path) -> list[Path]:
+    """Remove all that processes that have ended left in a cache folder; return what is gone."""
+    gone = [part for part in stray_files(folder) if remove_stray(part)]
+    for lock in folder.glob(f"[0-9a-f][0-9a-f]/*/*{LOCK_SUFFIX}"):
+        if remove_lock(lock):
+            gone.append(lock)
+            _remove_empty(lock.parent)
+    return gone
 
 
 def stray_files(folder: Path) -> list[Path]:
@@ -164,10 +183,15 @@ def remove_stray(part: Path) -> bool:
     if not _has_ended(part) or is_locked(_target_of(part)):
         return False
     part.unlink(missing_ok=True)
-    for empty in (part.parent, part.parent.parent):
+    remove_lock(beside(_target_of(part), LOCK_SUFFIX))
+    _remove_empty(part.parent)
+    return True
+
+
+def _remove_empty(folder: Path) -> None:
+    for empty in (folder, folder.parent):
         with contextlib.suppress(OSError):
             empty.rmdir()
-    return True
 
 
 def _target_of(part: Path) -> Path:

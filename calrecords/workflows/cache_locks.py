@@ -17,6 +17,7 @@ from calrecords.errors import FileStoreUnavailableError
 log = logging.getLogger(__name__)
 
 LOCK_SUFFIX = ".lock"
+_LONGEST_STEM = 200
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.01, 0.5
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EINTR})
 
@@ -43,21 +44,25 @@ def only_one(path: Path, timeout_s: float) -> Iterator[None]:
     OSError
         If the folder cannot be written.
     """
-    lock = path.with_name(path.name + LOCK_SUFFIX)
-    descriptor = _acquired(lock, timeout_s)
+    descriptor = acquire(path, timeout_s)
     try:
         yield
     finally:
-        if descriptor is not None:
-            with contextlib.suppress(OSError):
-                lock.unlink(missing_ok=True)
-            os.close(descriptor)
+        release(path, descriptor)
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return where a file is that belongs to another, its name cut where it is very long.
+
+    A name may be as long as a file system allows, so that no suffix fits behind it.
+    """
+    return path.with_name(path.name.encode()[:_LONGEST_STEM].decode(errors="ignore") + suffix)
 
 
 def is_locked(path: Path) -> bool:
     """Return whether somebody holds the lock of a path."""
     try:
-        descriptor = os.open(path.with_name(path.name + LOCK_SUFFIX), os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(beside(path, LOCK_SUFFIX), os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
@@ -69,8 +74,34 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _acquired(lock: Path, timeout_s: float) -> int | None:
-    """Return the descriptor of a lock that is ours; None where there are no locks."""
+def remove_lock(lock: Path) -> bool:
+    """Remove the file of a lock that nobody holds; return whether it is gone."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still_there(descriptor, lock):  # else it is somebody's new one
+                lock.unlink()
+                return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
+def release(path: Path, descriptor: int | None) -> None:
+    """Let go of a lock, given what `acquire` returned, and leave no file of it."""
+    if descriptor is not None:
+        with contextlib.suppress(OSError):
+            beside(path, LOCK_SUFFIX).unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def acquire(path: Path, timeout_s: float) -> int | None:
+    """Return the descriptor of a path's lock, now ours; None where there are no locks.
+
+    Parameters and errors are those of `only_one`.
+    """
+    lock = beside(path, LOCK_SUFFIX)
     give_up = time.monotonic() + timeout_s
     pause_s = _FIRST_LOOK_S
     while True:
@@ -93,7 +124,7 @@ def _acquired(lock: Path, timeout_s: float) -> int | None:
             continue
         if time.monotonic() >= give_up:
             msg = (
-                f"another process has been fetching {lock.with_suffix('')} for more than "
+                f"another process has been fetching {path} for more than "
                 f"{timeout_s:g} s (CALRECORDS_CACHE_LOCK_TIMEOUT_S); try later"
             )
             raise FileStoreUnavailableError(msg)

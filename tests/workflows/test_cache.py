@@ -110,6 +110,56 @@ def test_what_a_killed_process_left_is_cleared_away(cache, frame):
     assert sorted(files_in(cache)) == sorted([living, folder / "b.fits"])
 
 
+def left_by(process, path):
+    """Leave what a process leaves that is killed while it writes a file."""
+    part = path.with_name(f"{path.name}.{process.pid}-0123.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(DATA[:10])
+    path.with_name(f"{path.name}.lock").touch()
+    return part
+
+
+@pytest.fixture
+def ended():
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    process.wait()
+    return process
+
+
+def test_to_verify_clears_away_what_killed_processes_left(cache, ended):
+    (there, content), (missing, _) = many(2)
+    path = cache.add(there, writes(content))
+    for one in (there, missing):
+        left_by(ended, cache.path_of(one))
+    (path.parent / "c.fits.lock").touch()
+    with only_one(path.with_name("d.fits"), 0.0):
+        held = left_by(ended, path.with_name("d.fits"))
+        assert FileCache(cache.folder, read_only=True).verify() == []
+        assert len(files_in(cache)) == 8
+        assert cache.verify() == []
+        assert set(files_in(cache)) == {path, held, path.with_name("d.fits.lock")}
+    assert not cache.path_of(missing).parent.exists()
+    assert cache.verify() == []
+    assert files_in(cache) == [path]
+
+
+def test_what_another_host_writes_beside_a_file_is_left_alone(cache, frame, ended):
+    beside = cache.path_of(frame).with_name("copy.fits")
+    with only_one(beside, 0.0):
+        part = left_by(ended, beside)  # its process is not seen from here, but holds the lock
+        cache.add(frame, writes(DATA))
+        assert part.exists()
+
+
+@pytest.mark.parametrize("letters", [200, 205, 250])
+def test_a_name_may_be_as_long_as_a_file_system_allows(letters, cache, frame):
+    long = replace(frame, basename="b" * letters)
+    path = cache.add(long, writes(DATA))
+    assert path.name == "b" * letters + ".fits"
+    assert FileCache(cache.folder).get(long) == path
+    assert files_in(cache) == [path]
+
+
 def test_a_frame_without_a_checksum_cannot_be_verified(cache):
     with pytest.raises(RecordNotFoundError, match="without a checksum"):
         cache.get(frame_of(None))
