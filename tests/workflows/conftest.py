@@ -55,13 +55,31 @@ for line in sys.stdin:
 """
 
 
+class Nursery:
+    """A warm process that forks others, which costs far less than to start them."""
+
+    def __init__(self):
+        self._process = None
+
+    def ingest_and_die(self, **order):
+        """Return how a process ended that ingested; it is killed when it reaches a step."""
+        if self._process is None:
+            pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+            self._process = subprocess.Popen([sys.executable, "-c", NURSERY], text=True, **pipes)
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self):
+        if self._process is not None:
+            self._process.communicate()
+
+
 @pytest.fixture(scope="session")
 def nursery():
-    """Return a warm process that forks others, which costs far less than to start them."""
-    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
-    with subprocess.Popen([sys.executable, "-c", NURSERY], text=True, **pipes) as process:
-        yield process
-        process.stdin.close()
+    made = Nursery()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -107,10 +125,10 @@ class World:
     def ingest_and_die(self, path, step):
         """Ingest in a process of its own, killed when it reaches a step."""
         environment = {**os.environ, **self.environment}
-        order = {"places": self.places, "path": str(path), "step": step, "environment": environment}
-        self.nursery.stdin.write(json.dumps(order) + "\n")
-        self.nursery.stdin.flush()
-        assert self.nursery.stdout.readline() == "-9\n"
+        ended = self.nursery.ingest_and_die(
+            places=self.places, path=str(path), step=step, environment=environment
+        )
+        assert ended == -9
 
     def stored(self):
         """Return the md5 of every object version that the store keeps, by key."""
