@@ -20,7 +20,7 @@ from calrecords.matching import MatchSet
 from calrecords.records import migrate, reading
 from calrecords.records.completing import complete_version
 from calrecords.records.direct_reads import DirectReads
-from calrecords.records.engine import BUSY_TIMEOUT_S, as_writer, make_engine
+from calrecords.records.engine import ANSWER_TIMEOUT_S, BUSY_TIMEOUT_S, as_writer, make_engine
 from calrecords.records.faults import our_errors
 from calrecords.records.match_sets import missing_sets, register_match_sets
 from calrecords.records.models import Archive
@@ -45,6 +45,8 @@ class RecordDatabase:
     ----------
     database : str or Path
         A SQLite file, or a URL: ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``.
+    answer_timeout_s : float, optional
+        Seconds that a server may take for one statement.
 
     Raises
     ------
@@ -52,8 +54,9 @@ class RecordDatabase:
         If the URL cannot be read.
     """
 
-    def __init__(self, database: str | Path) -> None:
+    def __init__(self, database: str | Path, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self._url = database_url(database)
+        self._answer_timeout_s = answer_timeout_s
         self._lock = threading.Lock()
         self._turn_lock = threading.RLock()
         self._engine: Engine | None = None
@@ -339,7 +342,7 @@ class RecordDatabase:
     def _connected(self) -> Engine:
         with self._lock:
             if self._engine is None:
-                self._engine = make_engine(self._url)
+                self._engine = make_engine(self._url, answer_timeout_s=self._answer_timeout_s)
             return self._engine
 
     def start_anew(self) -> None:

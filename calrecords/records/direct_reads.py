@@ -63,12 +63,20 @@ class DirectReads:
             rows: list[Sequence[Any]] = cursor.execute(text, values).fetchall()
         except Exception as error:
             connection.close()
-            if was_idle and not self.dialect.is_sqlite and isinstance(error, self._error_class):
+            if was_idle and self._may_have_been_closed(error):
                 self.close()  # a server may have closed them all meanwhile
                 return self.execute(text, values)
             raise self._wrapped(error, text) from error
         self._idle.append((connection, cursor))
         return rows
+
+    def _may_have_been_closed(self, error: Exception) -> bool:
+        """Return whether a server may have closed an idle connection; a file does not."""
+        if self.dialect.is_sqlite or not isinstance(error, self._error_class):
+            return False
+        from calrecords.records.postgresql_deadlines import AnswerTimeoutError
+
+        return not isinstance(error, AnswerTimeoutError)
 
     def _taken(self) -> tuple[Any, Any]:
         """Return a connection that nobody else uses, with a cursor, since making one costs."""

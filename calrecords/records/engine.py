@@ -26,6 +26,12 @@ BUSY_TIMEOUT_S = 30
 """Seconds that a writer waits for another one before `RecordsUnavailableError`."""
 
 CONNECT_TIMEOUT_S = 10
+ANSWER_TIMEOUT_S = 300.0
+"""Seconds that a server may take for one statement; none of ours takes nearly as long."""
+
+_NOTICE_AFTER_S = 30
+"""A server that has gone without a word is asked for a sign of life after so many seconds."""
+
 _SESSION = f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_S}s -c jit=off"
 """How a server is asked; no statement here lasts long enough to be compiled."""
 
@@ -38,8 +44,15 @@ _KEPT_JOURNAL_BYTES = 1 << 20
 _WRITER = "calrecords_writer"
 
 
-def make_engine(url: URL) -> Engine:
+def make_engine(url: URL, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> Engine:
     """Return an engine on a records database; nothing is opened until it is used.
+
+    Parameters
+    ----------
+    url : URL
+        The database.
+    answer_timeout_s : float, optional
+        Seconds that a server may take for one statement.
 
     Raises
     ------
@@ -55,11 +68,23 @@ def make_engine(url: URL) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "invalidate", _let_go_of_sqlite)
         return engine
+    return _make_server_engine(url, answer_timeout_s)
+
+
+def _make_server_engine(url: URL, answer_timeout_s: float) -> Engine:
     try:
-        return sa.create_engine(url, pool_pre_ping=True, connect_args=_postgresql_arguments(url))
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=_postgresql_arguments(url))
     except ImportError as error:
         msg = "PostgreSQL needs a driver; install it with: pip install 'calrecords[postgres]'"
         raise ConfigurationError(msg) from error
+
+    def connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
+        from calrecords.records.postgresql_deadlines import connect_in_time
+
+        return connect_in_time(answer_timeout_s, *arguments, **named)
+
+    event.listen(engine, "do_connect", connect)
+    return engine
 
 
 def as_writer(engine: Engine) -> Engine:
@@ -148,6 +173,8 @@ def _postgresql_arguments(url: URL) -> dict[str, Any]:
     ours: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_S,
         "tcp_user_timeout": BUSY_TIMEOUT_S * 1000,
+        "keepalives_idle": _NOTICE_AFTER_S,
+        "keepalives_interval": _NOTICE_AFTER_S // 3,
         "fallback_application_name": "calrecords",
     }
     given = url.query.get("options", "")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 HEAD = "0003"
 """Revision of the schema that this version of calrecords reads and writes."""
 
+_STATEMENT_TIMEOUT_S = 6 * 3600.0
+"""A migration may rebuild a large table in one statement."""
+
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -161,7 +164,7 @@ def migrating(url: URL) -> Iterator[Connection]:
     SchemaError
         If the migration left a row that refers to nothing.
     """
-    engine = make_engine(url)
+    engine = make_engine(url, answer_timeout_s=_STATEMENT_TIMEOUT_S)
     on_sqlite = url.get_backend_name() == "sqlite"
     if on_sqlite:
         event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA foreign_keys = OFF"))
