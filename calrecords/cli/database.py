@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import click
@@ -34,7 +35,6 @@ def _report(database: RecordDatabase, *, as_json: bool) -> int:
         print_json(document)
     else:
         click.echo(f"{database.place}: schema {revision or 'none'}, needed {HEAD}")
-    database.close()
     return exit_codes.OK
 
 
@@ -48,9 +48,9 @@ def upgrade(db: str | None, config: str | None, revision: str, as_json: bool) ->
 
     All of it lands, or nothing.
     """
-    database = _database(db, config)
-    database.upgrade(revision)
-    return _report(database, as_json=as_json)
+    with closing(_database(db, config)) as database:
+        database.upgrade(revision)
+        return _report(database, as_json=as_json)
 
 
 @db.command(epilog=exit_codes.EPILOG)
@@ -61,9 +61,9 @@ def upgrade(db: str | None, config: str | None, revision: str, as_json: bool) ->
 @as_json
 def downgrade(db: str | None, config: str | None, revision: str, as_json: bool) -> int:
     """Take the schema back to REVISION; `base` removes every record."""
-    database = _database(db, config)
-    database.downgrade(revision)
-    return _report(database, as_json=as_json)
+    with closing(_database(db, config)) as database:
+        database.downgrade(revision)
+        return _report(database, as_json=as_json)
 
 
 @db.command(epilog=exit_codes.EPILOG)
@@ -72,7 +72,8 @@ def downgrade(db: str | None, config: str | None, revision: str, as_json: bool) 
 @as_json
 def current(as_json: bool, **options: Any) -> int:
     """Show which schema the database has, and which one is needed."""
-    return _report(_database(options["db"], options["config"]), as_json=as_json)
+    with closing(_database(options["db"], options["config"])) as database:
+        return _report(database, as_json=as_json)
 
 
 @db.command(epilog=exit_codes.EPILOG)
@@ -81,6 +82,6 @@ def current(as_json: bool, **options: Any) -> int:
 @as_json
 def check(as_json: bool, **options: Any) -> int:
     """Fail unless the database can be used as it is."""
-    database = _database(options["db"], options["config"])
-    database.check()
-    return _report(database, as_json=as_json)
+    with closing(_database(options["db"], options["config"])) as database:
+        database.check()
+        return _report(database, as_json=as_json)

@@ -122,7 +122,9 @@ def _refusal(error: exc.DBAPIError, code: str, reason: str, place: str) -> CalRe
         return InvalidRecordError(f"the records at {place} cannot hold a value: {reason}")
     transient = isinstance(error, exc.OperationalError | exc.InterfaceError)
     if transient and code != "SQLITE_ERROR":
-        return RecordsUnavailableError(f"cannot use the records at {place}: {reason}")
+        return RecordsUnavailableError(
+            f"cannot use the records at {place}: {reason}; try again later"
+        )
     return RecordsRefusedError(f"the records at {place} refused: {reason}")
 
 
