@@ -174,8 +174,8 @@ class FileCache:
         except OSError as error:
             msg = f"cannot use {path} (CALRECORDS_CACHE_DIR): {error.strerror}"
             raise ConfigurationError(msg) from error
-        if found is not None and not self._read_only:
-            mark_used(found)
+        if found is not None and not self._read_only and not mark_used(found):
+            return None
         return found
 
     def _verified_copy(self, path: Path, frame: CalibrationFrame) -> Path | None:
@@ -294,7 +294,8 @@ class FileCache:
 
         So is what processes that have ended left half-written.
         """
-        damaged = [file for file in self.files() if not is_whole(file)]
+        unlike = [file for file in self.files() if not is_whole(file)]
+        damaged = [file for file in unlike if file.path.exists()]
         remove_abandoned()
         if not self._read_only:
             remove(damaged)

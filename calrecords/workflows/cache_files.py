@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from calrecords.workflows.cache_locks import LOCK_SUFFIX, beside, is_locked, rem
 log = logging.getLogger(__name__)
 
 PART_SUFFIX = ".part"
+_GROUP = re.compile(r"[0-9a-f]{2}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -61,15 +62,33 @@ def is_plain_name(name: str) -> bool:
 def cached_files(folder: Path) -> list[CachedFile]:
     """Return every whole file of a cache folder, the one used longest ago first."""
     found = []
-    for path in folder.glob("[0-9a-f][0-9a-f]/*/*"):
-        md5 = path.parent.name
-        if not is_md5(md5) or path.suffix in {PART_SUFFIX, LOCK_SUFFIX}:
+    for path in _entries(folder):
+        if path.suffix in {PART_SUFFIX, LOCK_SUFFIX}:
             continue
         with contextlib.suppress(OSError):
             status = path.stat()
-            used = datetime.fromtimestamp(max(status.st_atime, status.st_mtime), UTC)
-            found.append(CachedFile(path, md5, status.st_size, used))
+            found.append(CachedFile(path, path.parent.name, status.st_size, _used(status)))
     return sorted(found, key=lambda file: (file.used, file.path))
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Yield all that lies where the files of a cache lie; others may remove any of it meanwhile."""
+    for group in _names_in(folder):
+        for md5 in _names_in(folder / group) if _GROUP.fullmatch(group) else ():
+            if is_md5(md5):
+                place = folder / group / md5
+                yield from (place / name for name in _names_in(place))
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted of many folders
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _used(status: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(max(status.st_atime, status.st_mtime), UTC)
 
 
 def is_whole(file: CachedFile) -> bool:
@@ -126,7 +145,7 @@ def shrink(folder: Path, max_bytes: int, keep: Path | None = None) -> list[Cache
     for file in files:
         if excess <= 0:
             break
-        if file.path != keep and remove([file]):
+        if file.path != keep and not _was_used_since(file) and remove([file]):
             gone.append(file)
             excess -= file.size
     if gone:
@@ -134,12 +153,29 @@ def shrink(folder: Path, max_bytes: int, keep: Path | None = None) -> list[Cache
     return gone
 
 
-def mark_used(path: Path) -> None:
-    """Note that a file was asked for; its content's time stays."""
+def _was_used_since(file: CachedFile) -> bool:
+    """Return whether somebody was given a file after it was listed, and may be at it now."""
     with contextlib.suppress(OSError):
+        return _used(file.path.stat()) > file.used
+    return False
+
+
+def mark_used(path: Path) -> bool:
+    """Note that a file was asked for; its content's time stays. Return whether it is still there.
+
+    What is kept to a size looks at the time before it removes a file, so that one that is there
+    after it was marked is not taken away from under whoever asked for it.
+    """
+    try:
         status = path.stat()
         now_ns = int(datetime.now(UTC).timestamp() * 1e9)
         os.utime(path, ns=(now_ns, status.st_mtime_ns))
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        log.debug("%s: that it was used cannot be noted: %s", path, error)
+    return True
 
 
 def part_of(path: Path) -> Path:
@@ -162,8 +198,8 @@ def remove_strays_beside(path: Path) -> None:
 def clear_away(folder: Path) -> list[Path]:
     """Remove all that processes that have ended left in a cache folder; return what is gone."""
     gone = [part for part in stray_files(folder) if remove_stray(part)]
-    for lock in folder.glob(f"[0-9a-f][0-9a-f]/*/*{LOCK_SUFFIX}"):
-        if remove_lock(lock):
+    for lock in _entries(folder):
+        if lock.suffix == LOCK_SUFFIX and remove_lock(lock):
             gone.append(lock)
             _remove_empty(lock.parent)
     return gone
@@ -173,8 +209,8 @@ def stray_files(folder: Path) -> list[Path]:
     """Return what processes that have ended left half-written anywhere in a cache folder."""
     return sorted(
         part
-        for part in folder.glob(f"[0-9a-f][0-9a-f]/*/*{PART_SUFFIX}")
-        if _has_ended(part) and not is_locked(_target_of(part))
+        for part in _entries(folder)
+        if part.suffix == PART_SUFFIX and _has_ended(part) and not is_locked(_target_of(part))
     )
 
 

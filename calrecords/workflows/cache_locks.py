@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 LOCK_SUFFIX = ".lock"
 _LONGEST_STEM = 200
+_ATTEMPTS, _PAUSE_S = 10, 0.001
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.01, 0.5
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EINTR})
 
@@ -105,7 +106,7 @@ def acquire(path: Path, timeout_s: float) -> int | None:
     give_up = time.monotonic() + timeout_s
     pause_s = _FIRST_LOOK_S
     while True:
-        lock.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(lock.parent)
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:
@@ -130,6 +131,19 @@ def acquire(path: Path, timeout_s: float) -> int | None:
             raise FileStoreUnavailableError(msg)
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_LOOK_S)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that other processes may remove at any time, as long as it is empty."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileNotFoundError, FileExistsError):
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(_PAUSE_S * attempt)
+        else:
+            return
 
 
 def _is_still_there(descriptor: int, lock: Path) -> bool:

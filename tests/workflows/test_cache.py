@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,6 +22,7 @@ from calrecords.errors import (
 from calrecords.frames import CalibrationFrame, FrameVersion, digest_stream
 from calrecords.vocabulary import Verdict
 from calrecords.workflows.cache import FileCache
+from calrecords.workflows.cache_files import mark_used
 from calrecords.workflows.cache_locks import is_locked, only_one
 
 DATA = b"SIMPLE  =                    T" * 1000
@@ -338,6 +340,45 @@ def test_without_a_size_nothing_goes(cache):
     for frame, content in many(20):
         cache.add(frame, writes(content))
     assert len(cache.files()) == 20
+
+
+@pytest.fixture
+def others(cache):
+    """Let another one add and remove a file as fast as it can, and say when that ended."""
+    [(frame, content)] = many(1)
+    done = threading.Event()
+
+    def add_and_remove():
+        other = FileCache(cache.folder)
+        while not done.is_set():
+            other.add(frame, writes(content))
+            other.shrink()
+
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(add_and_remove)
+        yield
+        done.set()
+        working.result()
+
+
+def test_a_cache_is_listed_and_cleared_while_others_change_it(cache, others):
+    for _ in range(300):
+        assert len(cache.files()) <= 1
+        assert cache.verify() == []
+
+
+def test_a_file_is_added_while_others_remove_it(cache, others):
+    [(frame, content)] = many(1)
+    for _ in range(100):
+        cache.add(frame, writes(content))
+
+
+def test_what_was_removed_was_not_used(cache, frame):
+    path = cache.add(frame, writes(DATA))
+    assert mark_used(path)
+    path.unlink()
+    assert not mark_used(path)
+    assert cache.get(frame) is None
 
 
 def test_a_file_that_is_being_written_is_not_let_go_of(cache):
