@@ -93,7 +93,27 @@ def ingest_for_a_while(places, paths, ready):
             cal.ingest(path, is_master=True)
 
 
+@pytest.fixture
+def on_postgresql(world, postgresql_server):
+    """Let the records be in PostgreSQL."""
+    world.db = postgresql_server.empty()
+    database = RecordDatabase(world.db)
+    database.upgrade()
+    database.close()
+    yield
+    postgresql_server.drop(world.db)
+
+
 def test_nothing_is_a_fault_while_others_ingest(world, make_frame):
+    audit_while_others_ingest(world, make_frame)
+
+
+@on_disk
+def test_nothing_is_a_fault_while_others_ingest_into_postgresql(world, make_frame, on_postgresql):
+    audit_while_others_ingest(world, make_frame)
+
+
+def audit_while_others_ingest(world, make_frame):
     """The grace is nothing here: what protects is the journal, and that each is seen twice."""
     paths = [make_frame(basename=f"bias-{n}", seed=n) for n in range(24)]
     paths += [make_frame("again", basename=f"bias-{n}", seed=100 + n) for n in range(0, 24, 2)]
@@ -489,12 +509,8 @@ def test_a_report_is_a_table_text_json_and_a_frozen_value(world, ingested):
 
 
 @on_disk
-def test_an_audit_works_on_postgresql(world, postgresql_server, make_frame):
-    place = postgresql_server.empty()
-    database = RecordDatabase(place)
-    database.upgrade()
-    database.close()
-    with world.connect(db=place) as cal:
+def test_an_audit_works_on_postgresql(world, on_postgresql, make_frame):
+    with world.connect() as cal:
         cal.ingest(make_frame(), is_master=True)
         frame = cal.ingest(make_frame(basename="bias", seed=3), is_master=True).frame
         cal.store.delete(frame.version.stored())
@@ -503,7 +519,6 @@ def test_an_audit_works_on_postgresql(world, postgresql_server, make_frame):
         assert seen(report) == [("object missing", "bias.fits")]
         [action] = cal.repair(report, apply=True, force=True).actions
         assert str(action.state) == "left"
-    postgresql_server.drop(place)
 
 
 @on_disk

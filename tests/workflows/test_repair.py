@@ -12,6 +12,7 @@ import pytest
 
 import calrecords
 from calrecords.errors import ConfigurationError
+from calrecords.filestore import FileSystemStore
 from calrecords.frames import digest_stream
 from calrecords.workflows.results import IngestStep
 
@@ -107,8 +108,8 @@ def test_only_what_two_audits_a_day_apart_have_seen_is_deleted(ingested, unknown
 
 
 def test_one_audit_that_goes_on_for_days_has_seen_it_once(ingested, unknown):
-    while not ingested.audit(clock=later(2), time_limit=0, parts=["objects"]).findings:
-        pass
+    first = ingested.audit(clock=later(2), time_limit=0, parts=["objects"])
+    assert (len(first.findings), first.is_finished) == (1, False)
     report = ingested.audit(clock=later(99), parts=["objects"])
     assert (report.number, report.is_finished) == (1, True)
     done = ingested.repair(report, apply=True, force=True, clock=later(99))
@@ -320,6 +321,37 @@ def test_bytes_come_back_from_a_copy_of_another_name(world, ingested, make_frame
     assert ingested.fetch("mask", source="store").read_bytes() == data
     assert world.published()[ingested.get(basename="mask").version.key]
     assert seen(ingested.audit(depth="full", clock=later(), anew=True)) == []
+
+
+class Interrupted(FileSystemStore):
+    """A store beside which something happens after each time that bytes are put into it."""
+
+    meanwhile = None
+
+    def put(self, *arguments, **named):
+        stored = super().put(*arguments, **named)
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            happens()
+        return stored
+
+
+@on_disk
+@pytest.mark.parametrize("verb", ["ingest", "register"])
+def test_what_came_meanwhile_stays_published(world, ingested, make_frame, verb):
+    take = getattr(ingested, verb)
+    older, newer = (make_frame(str(n), basename="flat", seed=n) for n in (7, 8))
+    take(older, is_master=True)
+    ingested.fetch("flat")
+    ingested.store.delete(ingested.get(basename="flat").version.stored())
+    store = Interrupted(world.folder / "store")
+    with world.connect(store=store) as cal:
+        store.meanwhile = lambda: take(newer, is_master=True)
+        assert states(repaired(cal)) == {"flat.fits": "done"}
+    current, before = ingested.versions("flat")
+    assert (world.folder / "store" / current.version.key).read_bytes() == newer.read_bytes()
+    for version, path in ((current, newer), (before, older)):
+        assert ingested.fetch(version, source="store").read_bytes() == path.read_bytes()
 
 
 @on_disk
