@@ -17,7 +17,8 @@ from calrecords.cli.output import print_json
 def doctor(as_json: bool, **options: Any) -> int:
     """Check settings, database, store, archive and cache; exit 1 if anything fails.
 
-    The store is tried with a small file, which is removed again.
+    The store is tried with a small file, which is removed again. Version and journal of SQLite,
+    file systems that other machines share, and the archive's clock and rights are looked at, too.
     """
     from calrecords.workflows.diagnosis import Health, diagnose
     from calrecords.workflows.parts import given_settings

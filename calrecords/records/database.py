@@ -79,6 +79,11 @@ class RecordDatabase:
         """Whether a server keeps it, rather than a SQLite file."""
         return self._url.get_backend_name() != "sqlite"
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None where a server keeps it."""
+        return None if self.is_server else Path(str(self._url.database))
+
     def open(self) -> None:
         """Make sure that the database can be used; a new SQLite file gets its schema.
 

@@ -4,74 +4,65 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
-from calrecords.archive import ArchiveClient
-from calrecords.errors import CalRecordsError
+from calrecords.errors import ConfigurationError
 from calrecords.filestore import DummyStore, FileStore
 from calrecords.frames import digest_stream
 from calrecords.records import Journal, RecordDatabase
 from calrecords.records.engine import WAL_IS_SAFE_FROM
+from calrecords.records.inspecting import WRITE_AHEAD_LOG, software_of
 from calrecords.workflows.cache import FileCache
+from calrecords.workflows.diagnosis_archive import archive_findings
+from calrecords.workflows.file_systems import MOUNTS, file_system_of, is_network
+from calrecords.workflows.findings import Finding, Health, WorthKnowing, look
 from calrecords.workflows.parts import make_archive, make_cache, make_factory, make_store
 from calrecords.workflows.settings import Settings
+
+__all__ = ["Finding", "Health", "diagnose"]
 
 _PROBE_KEY = "calrecords-doctor/probe"
 _PROBE = b"calrecords looks whether what it stores comes back\n"
 
 
-class Health(StrEnum):
-    """How a finding is to be taken."""
+def diagnose(settings: Settings, *, mounts: Path = MOUNTS) -> Iterator[Finding]:
+    """Look at settings, records, file systems, file store, archive and cache, one by one.
 
-    OK = "ok"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found.
-
-    Attributes
+    Parameters
     ----------
-    subject : str
-        What was looked at.
-    health : Health
-        How it is.
-    message : str
-        What was found, and what to do.
+    settings : Settings
+        Which ones.
+    mounts : Path, optional
+        What lists the mounted file systems.
     """
-
-    subject: str
-    health: Health
-    message: str
-
-
-def diagnose(settings: Settings) -> Iterator[Finding]:
-    """Look at settings, database, file store, archive and cache, one after the other."""
     source = settings.file or "no file; environment and defaults"
     yield Finding("settings", Health.OK, f"read from {source}")
-    yield _look("data files", lambda: _data_files(settings))
-    yield _look("records", lambda: _records(RecordDatabase(settings["db_url"])))
-    yield from _sqlite(settings)
-    yield _look("file store", lambda: _store(make_store(settings)))
-    yield _look("archive", lambda: _archive(make_archive(settings)))
-    yield _look("cache", lambda: _cache(make_cache(settings)))
-
-
-def _look(subject: str, check: Callable[[], str]) -> Finding:
+    yield look("data files", lambda: _data_files(settings))
     try:
-        return Finding(subject, Health.OK, check())
-    except _WorthKnowing as warning:
-        return Finding(subject, Health.WARNING, str(warning))
-    except CalRecordsError as error:
-        return Finding(subject, Health.FAILURE, str(error))
+        database = RecordDatabase(settings["db_url"])
+    except ConfigurationError as error:
+        yield Finding("records", Health.FAILURE, str(error))
+    else:
+        yield from _database_findings(database, settings, mounts)
+    yield look("file store", lambda: _store(make_store(settings)))
+    try:
+        archive = make_archive(settings)
+    except ConfigurationError as error:
+        yield Finding("archive", Health.FAILURE, str(error))
+    else:
+        yield from archive_findings(archive)
+    yield look("cache", lambda: _cache(make_cache(settings)))
 
 
-class _WorthKnowing(Exception):  # noqa: N818 - a finding, not an error
-    """All is well, but somebody should know this."""
+def _database_findings(
+    database: RecordDatabase, settings: Settings, mounts: Path
+) -> Iterator[Finding]:
+    with closing(database):
+        yield look("records", lambda: _records(database))
+        yield look("database", lambda: _software(database))
+        yield look("file systems", lambda: _file_systems(settings, database.file, mounts))
 
 
 def _data_files(settings: Settings) -> str:
@@ -81,39 +72,69 @@ def _data_files(settings: Settings) -> str:
 def _records(database: RecordDatabase) -> str:
     if not database.exists():
         msg = f"{database.place} does not exist yet; it is made at the first use"
-        raise _WorthKnowing(msg)
-    try:
-        database.check()
-        journal = Journal(database)
-        state = f"{database.place}, {database.count()} frames"
-        unfinished, failed = len(journal.unfinished()), len(journal.failed())
-    finally:
-        database.close()
+        raise WorthKnowing(msg)
+    database.check()
+    journal = Journal(database)
+    state = f"{database.place}, {database.count()} frames"
+    unfinished, failed = len(journal.unfinished()), len(journal.failed())
     if unfinished or failed:
         msg = (
             f"{state}; {unfinished} ingestions are unfinished (run: calrecords resume), "
             f"{failed} ended in a failure (run: calrecords resume --failed)"
         )
-        raise _WorthKnowing(msg)
+        raise WorthKnowing(msg)
     return state
 
 
-def _sqlite(settings: Settings) -> Iterator[Finding]:
-    if RecordDatabase(settings["db_url"]).is_server:
-        return
-    version = sqlite3.sqlite_version
-    if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM:
-        yield Finding("SQLite", Health.OK, f"version {version}, write-ahead log")
-        return
+def _software(database: RecordDatabase) -> str:
+    """Say which software it is, and how SQLite journals: its log can corrupt a database."""
     safe = ".".join(map(str, WAL_IS_SAFE_FROM))
-    message = f"version {version}, rollback journal: the write-ahead log is safe from {safe} on"
-    yield Finding("SQLite", Health.OK, message)
+    log = f"the write-ahead log, which can corrupt a database before {safe}, is"
+    if not database.exists():
+        is_safe = sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM
+        return f"SQLite {sqlite3.sqlite_version}" + ("" if is_safe else f"; {log} not used")
+    found = software_of(database)
+    if found.journal_mode is None:
+        return f"{found.name} {found.version}"
+    said = f"{found.name} {found.version}, journal mode {found.journal_mode}"
+    if found.has_safe_log:
+        return said
+    if found.journal_mode == WRITE_AHEAD_LOG:
+        msg = (
+            f"{said}; {log} in use, since others hold the file open with it; use a newer Python "
+            "or SQLite in all processes that share it"
+        )
+        raise WorthKnowing(msg)
+    return f"{said}; {log} not used"
+
+
+def _file_systems(settings: Settings, records: Path | None, mounts: Path) -> str:
+    """Say on what records and cache are: locks need not hold between machines."""
+    places = {"cache": settings.folder("cache_dir")}
+    advice = {"cache": "give each machine a cache of its own, or files are downloaded twice"}
+    if records is not None:
+        places = {"records": records, **places}
+        advice["records"] = (
+            "SQLite cannot trust its locks there, and a database can be damaged; keep it on a "
+            "disk of this machine, or use PostgreSQL"
+        )
+    kinds = {name: file_system_of(place, mounts) for name, place in places.items()}
+    if None in kinds.values():
+        return "which ones these are cannot be told here; records and cache belong on local disks"
+    shared = [
+        f"{name} ({places[name]}): {kind} is a network file system; {advice[name]}"
+        for name, kind in kinds.items()
+        if kind is not None and is_network(kind)
+    ]
+    if shared:
+        raise WorthKnowing("; ".join(shared))
+    return ", ".join(f"{name} on {kind}" for name, kind in kinds.items())
 
 
 def _store(store: FileStore) -> str:
     if isinstance(store, DummyStore):
         msg = "FILESTORE_TYPE is dummy: every file is thrown away"
-        raise _WorthKnowing(msg)
+        raise WorthKnowing(msg)
     digest = digest_stream(io.BytesIO(_PROBE))
     try:
         store.check(for_archive=True)
@@ -125,15 +146,6 @@ def _store(store: FileStore) -> str:
     finally:
         store.close()
     return f"{store!r}: what was put came back"
-
-
-def _archive(archive: ArchiveClient | None) -> str:
-    if archive is None:
-        msg = "none is named; set API_ROOT and AUTH_TOKEN to ingest"
-        raise _WorthKnowing(msg)
-    with archive:
-        types = sorted(archive.observation_types())
-    return f"{archive.root} takes {', '.join(types)}"
 
 
 def _cache(cache: FileCache) -> str:

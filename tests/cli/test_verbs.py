@@ -231,9 +231,12 @@ def test_the_doctor_finds_a_healthy_place_healthy(run, archive, tmp_path):
         "settings": "ok",
         "data files": "ok",
         "records": "ok",
-        "SQLite": "ok",
+        "database": "ok",
+        "file systems": "ok",
         "file store": "ok",
         "archive": "ok",
+        "archive's clock": "ok",
+        "archive's token": "ok",
         "cache": "ok",
     }
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
