@@ -18,6 +18,7 @@ from calrecords.records.auditing_reads import (
     AuditScope,
     Stratum,
 )
+from calrecords.records.candidate_rows import BriefFrame
 from calrecords.records.choices import Choices
 from calrecords.records.claims import Claim
 from calrecords.records.correcting import MENDABLE
@@ -42,6 +43,7 @@ __all__ = [
     "AuditedFrame",
     "AuditedVersion",
     "Audits",
+    "BriefFrame",
     "Candidates",
     "Choices",
     "Claim",

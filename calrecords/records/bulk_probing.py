@@ -6,13 +6,20 @@ was taken at those times is read by another, once for all probes that share it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from calrecords.frames import CalibrationFrame
 from calrecords.matching import Probe
-from calrecords.records.candidate_rows import DATEOBS, Dialect, read_candidate
+from calrecords.records.candidate_rows import (
+    BRIEF_COLUMNS,
+    DATEOBS,
+    BriefFrame,
+    Dialect,
+    read_brief,
+    read_candidate,
+)
 from calrecords.records.probing import (
     FROM,
     Execute,
@@ -31,6 +38,11 @@ PROBES_AT_ONCE = 100
 _Place = tuple[bytes, Any]
 """A match key, and a dateobs as the database has it."""
 
+_F = TypeVar("_F", CalibrationFrame, BriefFrame)
+_FROM_FRAMES = """
+FROM selection_index AS k
+JOIN frame_versions AS v ON v.id = k.version_id
+JOIN calibration_frames AS f ON f.id = v.calibration_frame_id"""
 _TYPES = {"number": "bigint", "key": "bytea"}
 
 
@@ -38,6 +50,8 @@ def nearest(
     execute: Execute, dialect: Dialect, probes: Sequence[Probe]
 ) -> list[CalibrationFrame | None]:
     """Return for each probe the first candidate outward in time; None where there is none.
+
+    `nearest_briefly` says the same with less of each, and faster.
 
     Parameters
     ----------
@@ -48,6 +62,24 @@ def nearest(
     probes : sequence of Probe
         What is asked; none of them as of a moment.
     """
+    return _nearest(execute, dialect, probes, read_candidate, dialect.columns, FROM)
+
+
+def nearest_briefly(
+    execute: Execute, dialect: Dialect, probes: Sequence[Probe]
+) -> list[BriefFrame | None]:
+    """Return for each probe what of the first candidate says which one it is; see `nearest`."""
+    return _nearest(execute, dialect, probes, read_brief, BRIEF_COLUMNS, _FROM_FRAMES)
+
+
+def _nearest(
+    execute: Execute,
+    dialect: Dialect,
+    probes: Sequence[Probe],
+    read: Callable[[Sequence[Any], Dialect], _F],
+    columns: str,
+    tables: str,
+) -> list[_F | None]:
     places: list[_Place | None] = [None] * len(probes)
     keys = [probe.key for probe in probes]
     alike: dict[tuple[Shape, tuple[Side, ...]], list[int]] = {}
@@ -57,7 +89,8 @@ def nearest(
         numbers.sort(key=keys.__getitem__)  # neighbours are on the same pages of the file
         for some in _parts(numbers):
             _find_places(execute, dialect, shape, sides, probes, some, places)
-    taken = _taken_at(execute, dialect, sorted({place for place in places if place is not None}))
+    wanted = sorted({place for place in places if place is not None})
+    taken = _taken_at(execute, dialect, wanted, read, (columns, tables))
     return [
         None if place is None else _first(taken[place], probe)
         for place, probe in zip(places, probes, strict=True)
@@ -143,31 +176,35 @@ def _nearest_on(shape: Shape, side: Side) -> str:
 
 
 def _taken_at(
-    execute: Execute, dialect: Dialect, places: Sequence[_Place]
-) -> dict[_Place, list[CalibrationFrame]]:
+    execute: Execute,
+    dialect: Dialect,
+    places: Sequence[_Place],
+    read: Callable[[Sequence[Any], Dialect], _F],
+    of: tuple[str, str],
+) -> dict[_Place, list[_F]]:
     """Return what was taken at each place and is current, whatever else it is."""
-    found: dict[_Place, list[CalibrationFrame]] = {}
+    found: dict[_Place, list[_F]] = {}
     for some in _parts(places):
         count = len(some) if dialect.is_sqlite else 0
-        for row in execute(_taken_statement(dialect, count), _given(dialect, some)):
+        for row in execute(_taken_statement(dialect, count, *of), _given(dialect, some)):
             place = (bytes(row[-1]), row[DATEOBS])
-            found.setdefault(place, []).append(read_candidate(row, dialect))
+            found.setdefault(place, []).append(read(row, dialect))
     return found
 
 
 @lru_cache(64)
-def _taken_statement(dialect: Dialect, count: int) -> str:
-    joined = FROM.replace(
+def _taken_statement(dialect: Dialect, count: int, columns: str, tables: str) -> str:
+    joined = tables.replace(
         "FROM selection_index AS k",
         "FROM t JOIN selection_index AS k ON k.match_key = t.key AND k.dateobs = t.from_time",
     )
     return (
-        f"{_table(dialect, ('key', 'from_time'), count)} SELECT 0, {dialect.columns}, t.key"
+        f"{_table(dialect, ('key', 'from_time'), count)} SELECT 0, {columns}, t.key"
         f" {joined} WHERE k.known_until IS NULL"
     )
 
 
-def _first(frames: list[CalibrationFrame], probe: Probe) -> CalibrationFrame:
+def _first(frames: list[_F], probe: Probe) -> _F:
     if len(frames) == 1:
         return frames[0]
     return outward([frame for frame in frames if passes(frame, probe)], probe.dateobs)[0]

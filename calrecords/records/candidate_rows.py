@@ -102,6 +102,54 @@ class Dialect:
         return moment.astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class BriefFrame:
+    """What of a version says that it is the one, and which it is; see `CalibrationFrame`."""
+
+    frame_id: int | None
+    basename: str
+    extension: str
+    md5: str | None
+    version_key: str | None
+    dateobs: datetime
+    created: datetime | None
+    verdict: Verdict
+    good_after: datetime | None
+    good_until: datetime | None
+
+    @property
+    def filename(self) -> str:
+        """Basename and extension."""
+        return self.basename + self.extension
+
+
+BRIEF_COLUMNS = ", ".join(
+    [
+        *("k.dateobs", "f.frame_id", "f.basename", "v.extension", "v.md5", "v.version_key"),
+        *("v.created", "v.verdict", "v.good_after", "v.good_until"),
+    ]
+)
+
+
+def read_brief(row: Sequence[Any], dialect: Dialect) -> BriefFrame:
+    """Return the frame that a row of `BRIEF_COLUMNS` is, after the number of the side."""
+    _, dateobs, frame_id, basename, extension, md5, version_key, *rest = row[:11]
+    created, verdict, good_after, good_until = rest
+    time = dialect.time
+    return BriefFrame(
+        frame_id,
+        basename,
+        extension,
+        md5,
+        version_key,
+        time(dateobs),
+        None if created is None else time(created),
+        _verdicts[verdict],
+        None if good_after is None else time(good_after),
+        None if good_until is None else time(good_until),
+    )
+
+
 def read_candidate(row: Sequence[Any], dialect: Dialect) -> CalibrationFrame:
     """Return the frame that a row is."""
     # fmt: off

@@ -8,8 +8,8 @@ from functools import partial
 
 from calrecords.frames import CalibrationFrame
 from calrecords.matching import Probe
-from calrecords.records.bulk_probing import nearest
-from calrecords.records.candidate_rows import Dialect
+from calrecords.records.bulk_probing import nearest, nearest_briefly
+from calrecords.records.candidate_rows import BriefFrame, Dialect
 from calrecords.records.database import RecordDatabase
 from calrecords.records.known_then import as_known_at
 from calrecords.records.overrides import ANY_OVERRIDE, find_override
@@ -51,6 +51,10 @@ class Choices:
             If the database cannot be asked.
         """
         return nearest(self._database.ask, self._dialect, probes)
+
+    def nearest_briefly(self, probes: Sequence[Probe]) -> list[BriefFrame | None]:
+        """Return for each probe which is the first candidate; see `nearest`."""
+        return nearest_briefly(self._database.ask, self._dialect, probes)
 
     def has_overrides(self) -> bool:
         """Return whether anybody ever forced a calibration."""

@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from heapq import merge
-from typing import Any
+from typing import Any, TypeVar
 
 from calrecords.frames import CalibrationFrame
 from calrecords.matching import Probe
-from calrecords.records.candidate_rows import COLUMNS, CREATED, DATEOBS, Dialect, read_candidate
+from calrecords.records.candidate_rows import (
+    COLUMNS,
+    CREATED,
+    DATEOBS,
+    BriefFrame,
+    Dialect,
+    read_candidate,
+)
 from calrecords.records.overrides import ANY_OVERRIDE
 
 MOST_ROWS = 2000
@@ -26,6 +33,7 @@ Row = Sequence[Any]
 Execute = Callable[[str, Any], list[Row]]
 Known = Callable[[dict[int, CalibrationFrame]], dict[int, CalibrationFrame]]
 
+_F = TypeVar("_F", CalibrationFrame, BriefFrame)
 FROM = """
 FROM selection_index AS k
 JOIN frame_versions AS v ON v.id = k.version_id
@@ -217,7 +225,7 @@ def _that_pass(known: dict[int, CalibrationFrame], probe: Probe) -> Iterator[Cal
     yield from outward([frame for frame in known.values() if passes(frame, probe)], probe.dateobs)
 
 
-def outward(frames: list[CalibrationFrame], moment: datetime) -> list[CalibrationFrame]:
+def outward(frames: list[_F], moment: datetime) -> list[_F]:
     """Return frames that have a dateobs in the order in which a walk comes by them."""
     ordered = sorted(frames, key=lambda frame: frame.basename)
     ordered.sort(key=lambda frame: (frame.created is not None, frame.created), reverse=True)
@@ -225,7 +233,7 @@ def outward(frames: list[CalibrationFrame], moment: datetime) -> list[Calibratio
     return ordered
 
 
-def passes(frame: CalibrationFrame, probe: Probe) -> bool:
+def passes(frame: CalibrationFrame | BriefFrame, probe: Probe) -> bool:
     """Return whether a frame that has the key of a probe is what it asks for, but for its time."""
     at, before = probe.valid_at, probe.created_before
     return (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from calrecords.errors import ConfigurationError, NoCalibrationError, SelectionError
 from calrecords.frames import CalibrationFrame
 from calrecords.matching import Probe
+from calrecords.records import BriefFrame
 from calrecords.selection import Question, Target, ask
 from calrecords.workflows.choosing import Choosing, past
 from calrecords.workflows.known_frames import moment
@@ -41,7 +42,7 @@ class _Wanted:
     caltype: str
     rule: str | None = None
     at: datetime | None = None
-    frame: CalibrationFrame | None = None
+    frame: CalibrationFrame | BriefFrame | None = None
     reason: str | None = None
 
 
@@ -105,7 +106,7 @@ class ChoosingMany(Choosing):
             elif (question := self._asked(row, target, how)) is not None:
                 quick.append(row)
                 probes.append(question.probe)
-        for row, frame in zip(quick, self._choices.nearest(probes), strict=True):
+        for row, frame in zip(quick, self._choices.nearest_briefly(probes), strict=True):
             row.frame, row.reason = frame, None if frame is not None else _NONE_MATCHES
         return make_table(_COLUMNS, [_plain(row) for row in rows])
 
@@ -164,12 +165,13 @@ def _plain(row: _Wanted) -> dict[str, Any]:
     }
     if frame is None or at is None:
         return {**_NOTHING, **plain}
+    file = frame.version if isinstance(frame, CalibrationFrame) else frame
     return {
         **plain,
         "frame_id": frame.frame_id,
         "filename": frame.filename,
-        "md5": frame.version.md5,
-        "version_key": frame.version.version_key,
+        "md5": file.md5,
+        "version_key": file.version_key,
         "dateobs": plain_value(frame.dateobs, str),
         "age": _days(frame.dateobs, at),
     }
