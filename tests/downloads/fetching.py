@@ -9,13 +9,14 @@ import os
 import random
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 
 import calrecords
 from calrecords.archive import ArchiveClient, default_retrying
 from calrecords.errors import CalRecordsError
+from calrecords.filestore import FileSystemStore, S3Store, make_s3_client
 
 WAYS = {"away": 55, "home": 15, "anew": 20, "read-only": 6, "offline": 4}
 """How many fetches in a hundred go which way."""
@@ -33,17 +34,21 @@ class Ground:
         Holds the cache, the records of two sites, the store of one of them, temporary files.
     archive, token : str
         The archive.
+    endpoint_url, bucket : str or None
+        Where one site has its store; by default in the folder.
     md5s : dict
         Checksum by basename.
-    most_bytes : int
-        To which size the cache is kept.
+    sizes : list of int
+        Lengths of the frames, in bytes; the cache is kept to two thirds of all.
     """
 
     folder: Path
     archive: str
     token: str
-    md5s: dict
-    most_bytes: int
+    endpoint_url: str | None
+    bucket: str | None
+    md5s: dict = field(default_factory=dict)
+    sizes: list = field(default_factory=list)
 
     @property
     def cache(self):
@@ -58,14 +63,30 @@ class Ground:
         site = "home" if way in {"home", "offline"} else "away"
         os.environ["CALRECORDS_CACHE_READ_ONLY"] = str(way == "read-only").lower()
         os.environ["CALRECORDS_CACHE_LOCK_TIMEOUT_S"] = "20"
-        os.environ["CALRECORDS_CACHE_MAX_BYTES"] = str(self.most_bytes)
+        os.environ["CALRECORDS_CACHE_MAX_BYTES"] = str(sum(self.sizes) * 2 // 3)
         return calrecords.connect(
             db=self.folder / f"{site}.sqlite",
-            store=self.folder / ("store" if site == "home" else "no-store"),
+            store=self.store() if site == "home" else self.folder / "no-store",
             cache=self.cache,
             archive=self.archive if way == "offline" else client,
             offline=way == "offline",
         )
+
+    def store(self):
+        """Return the store of the site that has one, which gives up soon, too."""
+        if self.bucket is None:
+            return FileSystemStore(self.folder / "store")
+        client = make_s3_client(
+            endpoint_url=self.endpoint_url,
+            region="us-west-2",
+            addressing_style="path",
+            connect_timeout_s=2.0,
+            read_timeout_s=1.0,
+            max_attempts=2,
+            access_key="testing",
+            secret_key="testing",
+        )
+        return S3Store(client, self.bucket, transfer_timeout_s=2.0)
 
     def client(self):
         """Return a client that gives up soon, so that every kind of end is seen."""
