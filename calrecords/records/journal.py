@@ -8,7 +8,8 @@ one basename, since two versions of a frame must reach the archive and the store
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,8 +47,9 @@ _of_basename = (
         *(_entries.c.sha256, _entries.c.lease_owner, _entries.c.lease_until, _entries.c.state),
     )
     .where(_entries.c.basename == sa.bindparam("named"))
-    .with_for_update()
+    .with_for_update(skip_locked=True)
 )
+_count_of_basename = sa.select(sa.func.count()).where(_entries.c.basename == sa.bindparam("named"))
 _unfinished_of_basename = sa.select(_entries.c.id).where(
     _entries.c.basename == sa.bindparam("named"),
     _entries.c.state.in_([str(state) for state in UNFINISHED]),
@@ -63,6 +65,23 @@ _reopened = (
     .where(_entries.c.id == sa.bindparam("number"), _entries.c.state == IngestionState.FAILED)
     .values(state=IngestionState.INTENDED, error=None, message=None)
 )
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an unfinished ingestion stands.
+
+    Attributes
+    ----------
+    ingestion : Ingestion
+        What the journal says of it.
+    is_held : bool
+        Whether a worker is at it.
+    """
+
+    ingestion: Ingestion
+    is_held: bool
 
 
 class Journal:
@@ -101,11 +120,14 @@ class Journal:
         """
         check_intent(intent)
         with self._database.write_rows() as connection:
-            one_at_a_time(connection, intent.basename)
+            if not _is_mine(connection, intent.basename):
+                return None
             if not execute(connection, _is_known, {"named": intent.basename}).fetchone()[0]:
                 return self._begun(connection, intent)
             demand_identity(connection, intent.basename, intent.facts)
-            rows = connection.execute(_of_basename, {"named": intent.basename}).all()
+            rows = _locked_rows(connection, intent.basename)
+            if rows is None:
+                return None
             same = _row_of(rows, intent)
             older = [row for row in rows if row is not same and row.state in UNFINISHED]
             if (older and not passes_older) or not _make_free(connection, rows):
@@ -128,15 +150,19 @@ class Journal:
             return self._claimed(session, entry, since)
 
     def claim(self, ingestion_id: int) -> Claim | None:
-        """Claim an unfinished ingestion; None if it is finished, or another worker is at it."""
+        """Claim an unfinished ingestion; None if it is finished, or another worker is at it.
+
+        On a server it waits for nobody, whatever others are doing.
+        """
         with self._database.write() as session:
             entry = session.get(JournalEntry, ingestion_id)
             if entry is None or entry.state not in UNFINISHED:
                 return None
             connection = session.connection()
-            one_at_a_time(connection, entry.basename)
-            rows = connection.execute(_of_basename, {"named": entry.basename}).all()
-            if not _make_free(connection, rows):
+            if not _is_mine(connection, entry.basename):
+                return None
+            rows = _locked_rows(connection, entry.basename)
+            if rows is None or not _make_free(connection, rows):
                 return None
             session.refresh(entry)
             if entry.state not in UNFINISHED:
@@ -148,6 +174,33 @@ class Journal:
         if basename is not None and not self._has_unfinished(basename):
             return []
         return self._in_state(*UNFINISHED, basename=basename)
+
+    def numbers(self, basename: str | None = None) -> Iterator[int]:
+        """Yield the numbers of unfinished ingestions, oldest first; of one basename, or all.
+
+        What others finish before its turn comes may be left out.
+        """
+        after = 0
+        while page := self._page(after, basename):
+            yield from page
+            after = page[-1]
+
+    def _page(self, after: int, basename: str | None) -> Sequence[int]:
+        states = _entries.c.state.in_([str(state) for state in UNFINISHED])
+        asked = sa.select(_entries.c.id).where(states, _entries.c.id > after)
+        if basename is not None:
+            asked = asked.where(_entries.c.basename == basename)
+        with self._database.read() as connection:
+            return connection.scalars(asked.order_by(_entries.c.id).limit(_PAGE)).all()
+
+    def look(self, ingestion_id: int) -> Standing | None:
+        """Return how an ingestion stands now; None if it is finished, or cannot be read."""
+        with self._database.read() as connection, Session(connection) as session:
+            entry = session.get(JournalEntry, ingestion_id)
+            if entry is None or entry.state not in UNFINISHED:
+                return None
+            ingestion = _readable(entry)
+            return None if ingestion is None else Standing(ingestion, _is_live(entry))
 
     def _has_unfinished(self, basename: str) -> bool:
         with self._database.read() as connection:
@@ -197,6 +250,25 @@ def _readable(entry: JournalEntry) -> Ingestion | None:
     except InvalidRecordError as error:
         log.warning("passed over in the journal: %s", error)
         return None
+
+
+def _is_mine(connection: Connection, basename: str) -> bool:
+    """Return whether no other claim of a basename is under way; SQLite's writers always wait."""
+    if connection.dialect.name != "postgresql":
+        return True
+    number = sa.func.hashtext(basename)
+    return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(number))))
+
+
+def _locked_rows(connection: Connection, basename: str) -> Sequence[Any] | None:
+    """Return the rows of a basename, locked; None where a worker is writing one of them."""
+    named = {"named": basename}
+    rows = connection.execute(_of_basename, named).all()
+    if connection.dialect.name == "postgresql":
+        there = connection.scalar(_count_of_basename, named)
+        if there != len(rows):
+            return None
+    return rows
 
 
 def one_at_a_time(connection: Connection, basename: str) -> None:

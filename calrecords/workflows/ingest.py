@@ -30,6 +30,7 @@ from calrecords.records import Claim, Intent, Journal, RecordDatabase
 from calrecords.vocabulary import IngestionState, split_filename
 from calrecords.workflows.reopening import reopen_what_is_stored
 from calrecords.workflows.results import IngestOutcome, IngestResult, IngestStep
+from calrecords.workflows.resuming import resumed_in_turn
 from calrecords.workflows.spool import Spool
 from calrecords.workflows.steps import Steps
 
@@ -134,6 +135,8 @@ class Ingester:
     ) -> list[IngestResult]:
         """Take up every unfinished ingestion where it stands; one result for each.
 
+        Several processes may do so at once, and share the work; none waits for another.
+
         Parameters
         ----------
         progress : callable, optional
@@ -143,8 +146,7 @@ class Ingester:
         """
         results = []
         reopen_what_is_stored(self._journal, self._store, basename)
-        for ingestion in self._journal.unfinished(basename):
-            result = self._resume(ingestion)
+        for result in resumed_in_turn(self._journal, self._resume, basename):
             if progress is not None:
                 progress(result)
             results.append(result)

@@ -287,6 +287,9 @@ class Intake:
     ) -> list[IngestResult]:
         """Finish every ingestion that was interrupted; one result for each.
 
+        Several processes may resume at once: they share the work, and none waits for another.
+        What another one is still at in the end is in progress.
+
         Parameters
         ----------
         basename : str, optional

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calrecords.errors import RecordsUnavailableError
+from calrecords.errors import FileStoreRefusedError, RecordsUnavailableError
 from calrecords.records import RecordDatabase
-from calrecords.records.journal import Journal
+from calrecords.records.engine import BUSY_TIMEOUT_S
+from calrecords.records.journal import Journal, Standing
 from calrecords.vocabulary import IngestionState
 
 STORED = IngestionState.STORED
@@ -68,6 +70,72 @@ def test_the_hold_of_a_killed_process_is_void_at_once(journal, make_intent, plac
     assert (killed.returncode, killed.stdout) == (-9, "held\n")
     assert sql("SELECT lease_owner IS NOT NULL FROM ingestions") in ([(1,)], [(True,)])
     assert journal.intend(make_intent("flat", "other")) is not None
+
+
+@pytest.fixture
+def other(place, database):
+    """Return a function of another connection to a server, which keeps what it has locked."""
+    import psycopg
+
+    with psycopg.connect(place) as connection:
+        yield connection.execute
+        connection.rollback()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "SELECT id FROM ingestions WHERE basename = 'flat' FOR UPDATE",
+        "UPDATE ingestions SET attempts = 7 WHERE basename = 'flat' RETURNING id",
+        "SELECT pg_advisory_xact_lock(hashtext('flat'))",
+    ],
+)
+def test_on_a_server_nobody_waits_for_a_row_that_another_worker_is_writing(
+    journal, make_intent, other, lock
+):
+    flat, bias = journal.intend(make_intent("flat")), journal.intend(make_intent("bias"))
+    for claim in (flat, bias):
+        claim.release()
+    other(lock)
+    began = time.monotonic()
+    assert journal.claim(flat.ingestion.id) is None
+    assert journal.intend(make_intent("flat")) is None
+    assert journal.intend(make_intent("flat", "other")) is None
+    assert journal.look(flat.ingestion.id) is not None
+    taken = journal.claim(bias.ingestion.id)
+    assert taken.ingestion == bias.ingestion
+    taken.advance(STORED, version_key="v1")
+    assert time.monotonic() - began < BUSY_TIMEOUT_S
+
+
+def test_unfinished_ingestions_are_numbered_oldest_first(journal, make_intent):
+    claims = [journal.intend(make_intent(f"flat-{n % 4}", str(n // 4))) for n in range(4)]
+    for claim in claims:
+        claim.release()
+    claims += [journal.intend(make_intent(f"flat-{n}", "1")) for n in range(3)]
+    numbers = [claim.ingestion.id for claim in claims]
+    assert list(journal.numbers()) == sorted(numbers)
+    assert list(journal.numbers("flat-1")) == [numbers[1], numbers[5]]
+    assert list(journal.numbers("nowhere")) == []
+    claims[4].fail(FileStoreRefusedError("no"))
+    assert list(journal.numbers()) == [number for number in numbers if number != numbers[4]]
+
+
+def test_how_an_ingestion_stands_is_seen_without_taking_it(journal, make_intent, make_version, sql):
+    claim = journal.intend(make_intent())
+    number = claim.ingestion.id
+    assert journal.look(number) == Standing(claim.ingestion, is_held=True)
+    sql(f"UPDATE ingestions SET lease_owner = '{OF_ANOTHER_HOST}'", "SELECT 1")
+    assert journal.look(number).is_held
+    run_out(sql)
+    assert journal.look(number) == Standing(claim.ingestion, is_held=False)
+    again = journal.claim(number)
+    again.release()
+    assert journal.look(number) == Standing(claim.ingestion, is_held=False)
+    journal.claim(number).finish(make_version())
+    assert journal.look(number) is None
+    assert journal.look(99) is None
 
 
 INTEND = """

@@ -18,41 +18,7 @@ from calrecords.filestore import S3Store
 from calrecords.records import RecordDatabase
 from calrecords.testing import LoopbackS3, ScienceArchive
 
-NURSERY = """
-import json, os, signal, sys, tempfile, traceback
-import calrecords
-from calrecords.datafiles.synthetic import write_synthetic_frame
-from calrecords.filestore import make_s3_client
-from calrecords.testing import ScienceArchive
-from calrecords.workflows.results import IngestStep
-
-with tempfile.TemporaryDirectory() as folder, ScienceArchive() as archive:
-    places = {name: f"{folder}/{name}" for name in ("db", "store", "cache")}
-    with calrecords.connect(**places, archive=archive.root, token=archive.token) as cal:
-        cal.ingest(write_synthetic_frame(folder))
-make_s3_client(endpoint_url=archive.root, access_key="x", secret_key="x").close()
-
-def ingest_and_die(order):
-    os.environ.update(order["environment"])
-    last = IngestStep(order["step"])
-
-    def die(step):
-        if step is last:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with calrecords.connect(**order["places"], on_step=die) as cal:
-        cal.ingest(order["path"], is_master=True)
-
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        try:
-            ingest_and_die(json.loads(line))
-        except BaseException:
-            traceback.print_exc()
-        os._exit(1)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+NURSERY = Path(__file__).parent / "nursery.py"
 
 
 class Nursery:
@@ -61,14 +27,24 @@ class Nursery:
     def __init__(self):
         self._process = None
 
-    def ingest_and_die(self, **order):
-        """Return how a process ended that ingested; it is killed when it reaches a step."""
+    def at_once(self, work, each, **order):
+        """Return how each of some processes ended that did a work at once, and what it said.
+
+        Parameters
+        ----------
+        work : str
+            Name of a function of `nursery.py`.
+        each : list of dict
+            Its arguments, in each of the processes.
+        **order
+            The places to connect to, the environment, and the step at which to be killed.
+        """
         if self._process is None:
             pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
-            self._process = subprocess.Popen([sys.executable, "-c", NURSERY], text=True, **pipes)
-        self._process.stdin.write(json.dumps(order) + "\n")
+            self._process = subprocess.Popen([sys.executable, str(NURSERY)], text=True, **pipes)
+        self._process.stdin.write(json.dumps({"work": work, "each": each, **order}) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return json.loads(self._process.stdout.readline())
 
     def close(self):
         if self._process is not None:
@@ -122,13 +98,21 @@ class World:
     def connect(self, **named):
         return calrecords.connect(**{**self.places, **named})
 
+    def at_once(self, work, each):
+        """Let a process for each of some arguments work at once; return what each says."""
+        ends = self._begun(work, each)
+        assert [code for code, _ in ends] == [0] * len(each)
+        return [answer for _, answer in ends]
+
     def ingest_and_die(self, path, step):
         """Ingest in a process of its own, killed when it reaches a step."""
+        assert self._begun("ingest_all", [{"paths": [str(path)]}], dies_at=step) == [[-9, None]]
+
+    def _begun(self, work, each, **order):
         environment = {**os.environ, **self.environment}
-        ended = self.nursery.ingest_and_die(
-            places=self.places, path=str(path), step=step, environment=environment
+        return self.nursery.at_once(
+            work, each, places=self.places, environment=environment, **order
         )
-        assert ended == -9
 
     def stored(self):
         """Return the md5 of every object version that the store keeps, by key."""

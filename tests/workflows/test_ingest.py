@@ -1,5 +1,4 @@
 import hashlib
-import multiprocessing
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -240,29 +239,10 @@ def test_damage_in_the_store_is_never_handed_out(world, make_frame):
     assert world.strays() == []
 
 
-def ingest_in_a_process(places, path, answers):
-    import calrecords
-
-    with calrecords.connect(**places) as cal:
-        answers.put(cal.ingest(path, is_master=True).frame_id)
-
-
 def test_processes_that_ingest_one_file_at_once_get_one_frame(world, make_frame):
     path = make_frame()
-    with world.connect():
-        pass
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    processes = [
-        context.Process(target=ingest_in_a_process, args=(world.places, path, answers))
-        for _ in range(4)
-    ]
-    for process in processes:
-        process.start()
-    ids = {answers.get(timeout=120) for _ in processes}
-    for process in processes:
-        process.join()
-    assert len(ids) == 1
+    answers = world.at_once("ingest_all", [{"paths": [str(path)]}] * 4)
+    assert answers == [{str(path): 1}] * 4
     assert [versions for _, _, versions in world.archived()] == [[md5_of(path)]]
     assert list(world.stored().values()) == [[md5_of(path)]]
 
