@@ -9,8 +9,11 @@ import signal
 import sys
 import time
 import traceback
+from collections import Counter
 from dataclasses import dataclass, field
 from io import BytesIO
+
+from planning import Resumption
 
 from calrecords.errors import CalRecordsError
 
@@ -117,8 +120,12 @@ def _work(work, tasks, to_us):
 def ingesting(cal, plan, seed):
     """Return a function that ingests what a task of the plan says, and tells what came out."""
 
+    resume = resuming(cal)
+
     def work(number):
         task = plan.tasks[number]
+        if isinstance(task, Resumption):
+            return resume(number)
         if hasattr(cal.store, "draw"):
             cal.store.draw = random.Random(f"{seed} {number}")
         source, named = task.content.path, {}
@@ -131,6 +138,19 @@ def ingesting(cal, plan, seed):
         except Exception:
             return {"end": traceback.format_exc(), "frame_id": None, "foreign": True}
         return {"end": str(result.outcome), "frame_id": result.frame_id}
+
+    return work
+
+
+def resuming(cal):
+    """Return a function that resumes what is unfinished, and tells how much that was."""
+
+    def work(_number):
+        try:
+            ends = Counter(str(result.outcome) for result in cal.resume())
+        except CalRecordsError as error:
+            return {"end": type(error).__name__, "frame_id": None}
+        return {"end": ", ".join(f"{n} {end}" for end, n in ends.items()), "frame_id": None}
 
     return work
 

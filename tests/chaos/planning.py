@@ -23,6 +23,8 @@ AT_ONCE = 0.06
 """Which share brings what another process is at, or has been at just before."""
 FROM_MEMORY = 0.1
 """Which share comes as a file object, which is spooled."""
+RESUMED_AFTER = 400
+"""After so many ingestions somebody begins to resume, and is killed as well."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,14 @@ class Task:
     content: Content
     from_memory: bool
     kill_after: float | None
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """What resumes all that is unfinished, and may be killed; as a `Task`, but of no content."""
+
+    number: int
+    kill_after: float | None = None
 
 
 class Templates:
@@ -112,8 +122,8 @@ class Plan:
         All files.
     first : Content
         One that is ingested in peace, before all others.
-    tasks : list of Task
-        All ingestions but that one.
+    tasks : list of Task and Resumption
+        All that is done else, by number.
     """
 
     def __init__(self, folder, ingestions, kills, seed):
@@ -125,15 +135,16 @@ class Plan:
         self.first = self._made(0, "chaos-000000", kind=0)
         self.contents.append(self.first)
         self.tasks = []
-        for number in range(ingestions):
-            self.tasks.append(
-                Task(
-                    number=number,
-                    content=self._content(draw),
-                    from_memory=draw.random() < FROM_MEMORY,
-                    kill_after=draw.uniform(0.0, 1.6) if number in killed else None,
-                )
+        for ingestion in range(ingestions):
+            task = Task(
+                number=len(self.tasks),
+                content=self._content(draw),
+                from_memory=draw.random() < FROM_MEMORY,
+                kill_after=draw.uniform(0.0, 1.6) if ingestion in killed else None,
             )
+            self.tasks.append(task)
+            if ingestion % RESUMED_AFTER == RESUMED_AFTER - 1:
+                self.tasks.append(Resumption(len(self.tasks), draw.uniform(0.0, 10.0)))
 
     def _content(self, draw):
         kind = draw.random()

@@ -19,28 +19,15 @@ from pathlib import Path
 
 from connecting import connect
 from counting import FIGURES, judge, look
-from killing import Monitor, ingesting
-from planning import Plan
+from killing import Monitor, ingesting, resuming
+from planning import Plan, Resumption
 from serving import servers
 
-from calrecords import IngestOutcome
 from calrecords.records import RecordDatabase
 
 RESUMERS = 3
 ROUNDS = 30
 FLAKY = 0.04
-
-
-def resumed(cal):
-    """Return a function that resumes what is unfinished, and tells how many were not to be had."""
-
-    def work(_number):
-        results = cal.resume()
-        failed = [str(one.error) for one in results if one.outcome is IngestOutcome.FAILED]
-        done = len(results) - len(failed)
-        return {"end": f"{done} resumed, {len(failed)} failed", "frame_id": None}
-
-    return work
 
 
 def resume_all(cal, asked):
@@ -49,22 +36,13 @@ def resume_all(cal, asked):
     rounds = 0
     while journal.unfinished() and rounds < ROUNDS:
         rounds += 1
-        monitor = Monitor(resumed(cal), asked.resumers)
+        monitor = Monitor(resuming(cal), asked.resumers)
         toll = monitor.run([Resumption(number) for number in range(asked.resumers)])
         if asked.progress:
             print([told.end for told in toll.told], len(journal.unfinished()), file=sys.stderr)
         if toll.died:
             break
     return rounds
-
-
-class Resumption:
-    """A task that is no ingestion, and ends by itself."""
-
-    kill_after = None
-
-    def __init__(self, number):
-        self.number = number
 
 
 def run(folder, asked):
@@ -86,6 +64,7 @@ def run(folder, asked):
             toll = Monitor(ingesting(cal, plan, asked.seed), asked.workers).run(
                 plan.tasks, progress_of(plan, asked, cuts)
             )
+            told = [one for one in toll.told if not isinstance(one.task, Resumption)]
             took["ingestions"] = time.monotonic() - began - sum(took.values())
             interrupted = Counter(str(one.state) for one in cal._journal.unfinished())
             rounds = resume_all(cal, asked)
@@ -94,18 +73,18 @@ def run(folder, asked):
         with connect(folder, served, db, 0.0) as cal:
             resume_all(cal, asked)
             found = look(folder, served, db)
-            verdict = judge(plan.contents, found, toll.told, audited(cal))
+            verdict = judge(plan.contents, found, told, audited(cal))
             took["counting"] = time.monotonic() - began - sum(took.values())
             again = [cal.ingest(one.path, is_master=True).frame_id for one in verdict.never_begun]
             found = look(folder, served, db)
-            whole = judge(plan.contents, found, toll.told, audited(cal))
+            whole = judge(plan.contents, found, told, audited(cal))
             whole.wrong["lost"] += [str(one) for one in whole.never_begun]
             took["the rest"] = time.monotonic() - began - sum(took.values())
             assert len(again) == len(verdict.never_begun)
         met = served.met()
         if asked.db:
             met["PostgreSQL"] = {"connection ended": cuts.count}
-    return figures(asked, plan, toll, interrupted, rounds, verdict, whole, met, took)
+    return figures(asked, plan, toll, told, interrupted, rounds, verdict, whole, met, took)
 
 
 CUT_EVERY_S = 0.1
@@ -159,7 +138,7 @@ def progress_of(plan, asked, cuts):
     return progress
 
 
-def figures(asked, plan, toll, interrupted, rounds, verdict, whole, met, took):
+def figures(asked, plan, toll, told, interrupted, rounds, verdict, whole, met, took):
     wrong = {name: sorted({*verdict.wrong[name], *whole.wrong[name]}) for name in FIGURES}
     wrong["other_errors"] = [f"{one.task.content}: {one.end}" for one in toll.foreign]
     wrong["stuck"] = [str(one) for one in (*toll.stuck, *toll.died)]
@@ -167,13 +146,13 @@ def figures(asked, plan, toll, interrupted, rounds, verdict, whole, met, took):
         "seed": asked.seed,
         "store": asked.store,
         "database": "PostgreSQL" if asked.db else "SQLite",
-        "ingestions": len(plan.tasks),
+        "ingestions": asked.ingestions,
         "contents": len(plan.contents),
         "frames": len({one.basename for one in plan.contents}),
         "kills": toll.kills,
         "faults": sum(sum(kinds.values()) for kinds in met.values()),
         "met": met,
-        "told": {end: n for end, n in sorted(_counted(toll.told).items())},
+        "told": {end: n for end, n in sorted(_counted(told).items())},
         "interrupted": interrupted,
         "rounds": rounds,
         "recorded_after_resume": verdict.recorded,
@@ -181,7 +160,7 @@ def figures(asked, plan, toll, interrupted, rounds, verdict, whole, met, took):
         "recorded": whole.recorded,
         "unreferenced": len(whole.unreferenced),
         "wrong": wrong,
-        "histories": histories(wrong, toll),
+        "histories": histories(wrong, told),
         "seconds": {name: round(value, 1) for name, value in took.items()},
     }
 
@@ -194,15 +173,15 @@ def _counted(told):
     return ends
 
 
-def histories(wrong, toll):
+def histories(wrong, all_told):
     """Return what happened to each frame that something is wrong with."""
     said = "\n".join(one for some in wrong.values() for one in some)
-    first = min((one.began for one in toll.told), default=0.0)
+    first = min((one.began for one in all_told), default=0.0)
     return [
         f"{one.began - first:8.3f} s: task {one.task.number}, {one.task.content.path.name}, "
         f"md5 {one.task.content.md5}, from memory: {one.task.from_memory}: {one.end} after "
         f"{one.took_s * 1e3:.1f} ms"
-        for one in sorted(toll.told, key=lambda told: told.began)
+        for one in sorted(all_told, key=lambda told: told.began)
         if one.task.content.basename in said
     ]
 
