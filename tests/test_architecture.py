@@ -12,6 +12,7 @@ LEVELS = {
     "frames": 0,
     "matching": 0,
     "forking": 0,
+    "garbage": 0,
     "datafiles": 1,
     "filestore": 1,
     "archive": 1,

@@ -20,6 +20,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection
 
 from calrecords.errors import RecordsUnavailableError
+from calrecords.garbage import no_garbage_search
 from calrecords.matching import MatchSet
 from calrecords.records.importing_decisions import ConflictError, Decider
 from calrecords.records.importing_keys import RowKeys
@@ -131,10 +132,11 @@ class Importer:
         reader = RowReader(self._spelling, datetime.now(UTC), self._order.known_from)
         pending = iter(rows)
         while chunk := list(islice(pending, self._order.chunk_rows)):
-            good = list(self._good(chunk, reader))
-            if good:
-                self._bind(good)
-                self._tally.add(self._import_chunk(good))
+            with no_garbage_search():
+                good = list(self._good(chunk, reader))
+                if good:
+                    self._bind(good)
+                    self._tally.add(self._import_chunk(good))
             if self._order.progress is not None:
                 self._order.progress(self._report())
         self._give_memory_back()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from calrecords.errors import ConfigurationError, NoCalibrationError, SelectionError
 from calrecords.frames import CalibrationFrame
+from calrecords.garbage import no_garbage_search
 from calrecords.matching import Probe
 from calrecords.records import BriefFrame
 from calrecords.selection import Question, Target, ask
@@ -31,6 +33,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("rule", str, None),
     ("reason", str, None),
 )
+_AT_ONCE = 500
 _NONE_MATCHES = "none that is recorded is what the rule asks for"
 
 
@@ -97,18 +100,22 @@ class ChoosingMany(Choosing):
         rows: list[_Wanted] = []
         quick: list[_Wanted] = []
         probes: list[Probe] = []  # not the questions: so much that lives is slow to live with
-        for row, target in self._described(targets, kinds):
-            rows.append(row)
-            if target is None:
-                continue
-            if one_by_one:
-                self._choose(row, target, {**how, "as_of": then})
-            elif (question := self._asked(row, target, how)) is not None:
-                quick.append(row)
-                probes.append(question.probe)
-        for row, frame in zip(quick, self._choices.nearest_briefly(probes), strict=True):
-            row.frame, row.reason = frame, None if frame is not None else _NONE_MATCHES
-        return make_table(_COLUMNS, [_plain(row) for row in rows])
+        pending = self._described(targets, kinds)
+        while some := _taken(pending):
+            with no_garbage_search():
+                for row, target in some:
+                    rows.append(row)
+                    if target is None:
+                        continue
+                    if one_by_one:
+                        self._choose(row, target, {**how, "as_of": then})
+                    elif (question := self._asked(row, target, how)) is not None:
+                        quick.append(row)
+                        probes.append(question.probe)
+        with no_garbage_search():
+            for row, frame in zip(quick, self._choices.nearest_briefly(probes), strict=True):
+                row.frame, row.reason = frame, None if frame is not None else _NONE_MATCHES
+            return make_table(_COLUMNS, [_plain(row) for row in rows])
 
     def _described(
         self, targets: Iterable[Any], kinds: Sequence[str]
@@ -153,6 +160,14 @@ class ChoosingMany(Choosing):
             row.reason = str(error)
         else:
             row.rule, row.caltype, row.frame = chosen.rule.name, chosen.caltype, chosen.frame
+
+
+def _taken(
+    described: Iterator[tuple[_Wanted, Target | None]],
+) -> list[tuple[_Wanted, Target | None]]:
+    """Return the next few: what is read of a file may leave cycles, of which few can wait."""
+    with no_garbage_search():
+        return list(islice(described, _AT_ONCE))
 
 
 def _plain(row: _Wanted) -> dict[str, Any]:
