@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from botocore import exceptions as boto
@@ -88,16 +89,54 @@ def s3_errors(doing: str, bucket: str) -> Iterator[None]:
     bucket : str
         Name of the bucket.
     """
+    # The cause is not shown, for its text may hold a signed address or a proxy's password.
     try:
         yield
     except boto.ClientError as error:
-        raise _of_answer(error, doing, bucket) from error
+        failure: Any = _of_answer(error, doing, bucket)
+        failure.s3_answer = _said(error)
+        raise failure from None
     except boto.BotoCoreError as error:
-        raise _of_client(error, doing, bucket) from error
+        raise _of_client(error, doing, bucket) from None
+
+
+@dataclass(frozen=True, slots=True)
+class S3Answer:
+    """What an error's message does not say in so many words.
+
+    Attributes
+    ----------
+    code : str
+        S3's name of the error.
+    status : int
+        Of HTTP.
+    is_marker : bool
+        Whether the answer was that of a delete marker.
+    """
+
+    code: str
+    status: int
+    is_marker: bool
+
+
+def answer_of(error: CalRecordsError) -> S3Answer | None:
+    """Return what S3 said where that became an error; None where it said nothing."""
+    return getattr(error, "s3_answer", None)
+
+
+def _said(error: boto.ClientError) -> S3Answer:
+    answer: Any = error.response
+    metadata = answer.get("ResponseMetadata", {})
+    headers = metadata.get("HTTPHeaders", {})
+    return S3Answer(
+        code=str(answer.get("Error", {}).get("Code") or "no code")[:64],
+        status=int(metadata.get("HTTPStatusCode") or 0),
+        is_marker=headers.get("x-amz-delete-marker") == "true",
+    )
 
 
 def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecordsError:
-    # Only the name of botocore's error is said: its text may hold a URL or a proxy's password.
+    # Only the name of botocore's error is said.
     name = type(error).__name__
     what = f"the S3 file store cannot {doing} (bucket {bucket}): {name}"
     if isinstance(error, boto.FlexibleChecksumError):
@@ -114,9 +153,9 @@ def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecords
 
 def _of_answer(error: boto.ClientError, doing: str, bucket: str) -> CalRecordsError:
     answer: Any = error.response
-    code = str(answer.get("Error", {}).get("Code") or "no code")[:64]
     metadata = answer.get("ResponseMetadata", {})
-    status = int(metadata.get("HTTPStatusCode") or 0)
+    said = _said(error)
+    code, status = said.code, said.status
     what = f"the S3 file store cannot {doing} (bucket {bucket}): {code}, HTTP status {status}"
     if code == "NoSuchBucket":
         return ConfigurationError(f"{what}; there is no bucket {bucket}; set BUCKET to one")
@@ -156,8 +195,5 @@ def _retry_after(metadata: Any) -> float | None:
 
 def is_delete_marker(error: StoredFileNotFoundError) -> bool:
     """Whether a key was not found because it was deleted, with older versions kept below."""
-    if not isinstance(error.__cause__, boto.ClientError):
-        return False
-    metadata: Any = error.__cause__.response.get("ResponseMetadata", {})
-    status, headers = metadata.get("HTTPStatusCode"), metadata.get("HTTPHeaders", {})
-    return bool(status != 404 or headers.get("x-amz-delete-marker") == "true")
+    said = answer_of(error)
+    return said is not None and (said.status != 404 or said.is_marker)

@@ -11,7 +11,7 @@ from calrecords.errors import FileStoreUnavailableError
 from calrecords.filestore.base import FileStore
 from calrecords.filestore.keys import check_key, is_key
 from calrecords.filestore.listing import Leftover, LeftoverKind, ListedFile
-from calrecords.filestore.s3_errors import s3_errors
+from calrecords.filestore.s3_errors import answer_of, s3_errors
 from calrecords.filestore.s3_multipart import check_length
 from calrecords.frames import ContentDigest, StoredFile, digest_stream
 
@@ -155,5 +155,5 @@ class ListedBucket(FileStore):
 
 
 def _is_gone(error: FileStoreUnavailableError) -> bool:
-    answer: Any = getattr(error.__cause__, "response", None) or {}  # None of no answer at all
-    return bool(answer.get("Error", {}).get("Code") == "NoSuchUpload")
+    said = answer_of(error)
+    return said is not None and said.code == "NoSuchUpload"

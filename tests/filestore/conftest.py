@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -343,6 +343,13 @@ def served(liar):
 def liar():
     with served(LyingS3()) as server:
         yield server
+
+
+@pytest.fixture
+def make_liar():
+    """Return a function that runs another such server."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(served(LyingS3()))
 
 
 @pytest.fixture
