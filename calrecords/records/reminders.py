@@ -59,13 +59,16 @@ class Reminders:
 
         What comes meanwhile and is due later wakes nobody.
         """
-        with self._changed:
+        changed = self._changed
+        with changed:
             was_idle = not self._waiting
             first = min((due for due, _ in self._waiting.values()), default=None)
             now = time.monotonic()
             self._wakes_at = now + _IDLE_S if first is None else first
             if self._wakes_at > now:
-                self._changed.wait(self._wakes_at - now)
+                changed.wait(self._wakes_at - now)
+            if changed is not self._changed:
+                return None
             if was_idle and not self._waiting:
                 self._thread = None
                 return None
