@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from calrecords.records.importing_reports import ImportReport
     from calrecords.selection import Selection
     from calrecords.vocabulary import Binning, ObservationType, Verdict
+    from calrecords.workflows.audit_report import AuditReport
     from calrecords.workflows.calibration_sets import CalibrationSet
     from calrecords.workflows.connection import connect
     from calrecords.workflows.explanations import Explanation
     from calrecords.workflows.facade import CalibrationRecords
+    from calrecords.workflows.repair_report import Repair
     from calrecords.workflows.results import IngestOutcome, IngestResult
 
 __version__ = "0.1.0"
@@ -30,6 +32,7 @@ __version__ = "0.1.0"
 _HOME = {
     "ArchiveClient": "archive",
     "ArchiveFrame": "archive",
+    "AuditReport": "workflows.audit_report",
     "Binning": "vocabulary",
     "CalibrationFrame": "frames",
     "CalibrationRecords": "workflows.facade",
@@ -47,6 +50,7 @@ _HOME = {
     "IngestResult": "workflows.results",
     "LcoFitsFile": "datafiles",
     "ObservationType": "vocabulary",
+    "Repair": "workflows.repair_report",
     "S3Store": "filestore",
     "Selection": "selection",
     "Verdict": "vocabulary",
@@ -58,6 +62,7 @@ __all__ = [  # noqa: RUF022 - `connect` is where everybody begins
     "errors",
     "ArchiveClient",
     "ArchiveFrame",
+    "AuditReport",
     "Binning",
     "CalibrationFrame",
     "CalibrationRecords",
@@ -75,6 +80,7 @@ __all__ = [  # noqa: RUF022 - `connect` is where everybody begins
     "IngestResult",
     "LcoFitsFile",
     "ObservationType",
+    "Repair",
     "S3Store",
     "Selection",
     "Verdict",

@@ -10,6 +10,7 @@ from calrecords.errors import CalRecordsError
 PUBLIC = {
     "ArchiveClient",
     "ArchiveFrame",
+    "AuditReport",
     "Binning",
     "CalibrationFrame",
     "CalibrationRecords",
@@ -27,6 +28,7 @@ PUBLIC = {
     "IngestResult",
     "LcoFitsFile",
     "ObservationType",
+    "Repair",
     "S3Store",
     "Selection",
     "Verdict",
@@ -42,7 +44,11 @@ def test_the_public_names_are_these_and_each_is_there():
 
 
 @pytest.mark.parametrize(
-    "verb", ["best", "calibrations_for", "explain", "get", "import_records", "ingest", "lookup"]
+    "verb",
+    [
+        *("audit", "best", "calibrations_for", "explain", "get", "import_records", "ingest"),
+        *("lookup", "repair"),
+    ],
 )
 def test_what_a_choice_or_an_ingestion_gives_can_be_named_in_annotations(verb):
     given = inspect.signature(getattr(calrecords.CalibrationRecords, verb)).return_annotation

@@ -16,6 +16,7 @@ BYTES = 200 << 20
 """What a process that uses them may have in memory at any time, all that it is made of included."""
 HUNG_S = 20.0
 """When a process is ended that does not answer."""
+_LOOK_S = 0.5
 _MOST_FILES = 2_000
 """After so many a process is replaced, as its peak of memory says nothing of one file."""
 
@@ -132,16 +133,21 @@ class Child:
                 cwd=self._folder,
                 env={**os.environ, "TMPDIR": str(self.temporary), "HOME": str(self._folder)},
             )
-            assert self._line(self._process, 60.0) is not None, "no child can be started"
+            assert self._line(self._process, 120.0) is not None, "no child can be started"
         return self._process
 
     def _line(self, process, timeout_s):
-        """Return a line of a process; None where it ends, or none comes in time."""
-        line, give_up = b"", time.monotonic() + timeout_s
+        """Return a line of a process; None where it ends, or none comes in time.
+
+        Looks are counted, not seconds: if this process was stopped, so was that one.
+        """
+        line, looks = b"", timeout_s / _LOOK_S
         while not line.endswith(b"\n"):
-            left = max(give_up - time.monotonic(), 0.0)
-            if not select.select([process.stdout], [], [], left)[0]:
-                return None
+            if not select.select([process.stdout], [], [], _LOOK_S)[0]:
+                looks -= 1
+                if looks <= 0:
+                    return None
+                continue
             piece = os.read(process.stdout.fileno(), 1 << 16)
             if not piece:
                 return None

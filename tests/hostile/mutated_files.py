@@ -34,6 +34,7 @@ class Figure:
     refused: int = 0
     faults: list = field(default_factory=list)
     left_behind: list = field(default_factory=list)
+    measured_again: int = 0
     slowest_s: float = 0.0
     slowest: str = ""
     most_bytes: int = 0
@@ -84,6 +85,8 @@ def measure(folder, sources, numbers, seed, *, keep=None):
             path.write_bytes(mutant.data)
             verbs = VERBS if "tar" in mutant.extension else FITS_VERBS
             used = child.use(path, verbs)
+            if any(one.seconds > SECONDS for one in used) and not any(one.faults for one in used):
+                used = used_again(child, path, verbs, figure)
             figure.add(mutant, used)
             if path.read_bytes() != mutant.data:
                 figure.left_behind.append(f"{path.name} was changed")
@@ -93,6 +96,18 @@ def measure(folder, sources, numbers, seed, *, keep=None):
     figure.left_behind += left_behind(folder)
     figure.took_s = time.monotonic() - began
     return figure
+
+
+def used_again(child, path, verbs, figure):
+    """Return what came of a copy: a machine that is busy or stopped is slow only now and then."""
+    figure.measured_again += 1
+    copy = path.with_name(
+        f"{path.name.partition('.')[0]}-again{figure.measured_again}{''.join(path.suffixes)}"
+    )
+    copy.write_bytes(path.read_bytes())
+    used = child.use(copy, verbs)
+    copy.unlink()
+    return used
 
 
 def left_behind(folder):
@@ -121,7 +136,8 @@ def said(figure, seed):
     )
     yield (
         f"slowest {figure.slowest_s:.2f} s of {SECONDS:g} ({figure.slowest}), most memory "
-        f"{figure.most_bytes >> 20} MiB of {BYTES >> 20}; all took {figure.took_s:.0f} s"
+        f"{figure.most_bytes >> 20} MiB of {BYTES >> 20}; measured again "
+        f"{figure.measured_again}; all took {figure.took_s:.0f} s"
     )
     yield "outcomes: " + ", ".join(f"{n} {name}" for name, n in figure.outcomes.most_common())
     yield "harms: " + ", ".join(f"{n} {name}" for name, n in figure.harms.most_common())

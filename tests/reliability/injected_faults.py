@@ -62,6 +62,24 @@ class Dies:
 
 FileSystemStore(Path(sys.argv[1])).put(sys.argv[2], Dies(), ContentDigest("0" * 32, "1" * 64, 99))
 """
+UPLOAD_AND_DIE = """
+import io, os, signal, sys
+from calrecords.filestore import S3Store, make_s3_client
+from calrecords.frames import ContentDigest
+
+MIB = 1 << 20
+
+class Dies(io.BytesIO):
+    def read(self, size=-1):
+        if self.tell() >= 6 * MIB:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read(size)
+
+client = make_s3_client(endpoint_url=sys.argv[1], region="us-west-2", addressing_style="path")
+store = S3Store(client, sys.argv[2], single_put_bytes=MIB, part_bytes=5 * MIB)
+data = bytes(11 * MIB)
+store.put(sys.argv[3], Dies(data), ContentDigest("0" * 32, "1" * 64, len(data)))
+"""
 
 
 @dataclass
@@ -394,6 +412,15 @@ def kill_writers(world, cal, frames):
     return [frame.version.key for frame in frames]
 
 
+def kill_uploads(world, cal, frames):
+    """Kill uploads of large files once S3 has their first part."""
+    for frame in frames:
+        script = [sys.executable, "-c", UPLOAD_AND_DIE, world.s3.endpoint_url, world.s3.bucket]
+        done = subprocess.run([*script, frame.version.key], check=False)
+        assert done.returncode == -signal.SIGKILL
+    return [frame.version.key for frame in frames]
+
+
 def leave_probes(world, cal, frames):
     """Leave what the checks of a store try it with, as a killed one does."""
     names = []
@@ -504,6 +531,7 @@ FAULTS = (
     Fault("objects that nobody refers to", put_objects, (K.OBJECT_UNKNOWN,)),
     Fault("objects that are there twice", put_twice, (K.OBJECT_UNKNOWN,), stores=IN_S3),
     Fault("uploads were never completed", begin_uploads, (K.UPLOAD_UNFINISHED,), stores=IN_S3),
+    Fault("uploads were killed", kill_uploads, (K.UPLOAD_UNFINISHED,), stores=IN_S3),
     Fault("writers were killed", kill_writers, (K.UPLOAD_UNFINISHED,), stores=ON_DISK),
     Fault("checks were killed", leave_probes, (K.UPLOAD_UNFINISHED,), stores=ON_DISK),
     Fault("probes were left in S3", leave_probes, (K.OBJECT_UNKNOWN,), stores=IN_S3),

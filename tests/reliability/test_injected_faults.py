@@ -17,7 +17,8 @@ faults = importlib.util.module_from_spec(spec)
 sys.modules["injected_faults"] = faults  # its dataclasses look their own module up
 spec.loader.exec_module(faults)
 
-EVERY = [(fault, store) for fault in faults.FAULTS for store in fault.stores]
+# Among many frames each is put into S3 as well, which takes longer.
+EVERY = [(fault, fault.stores[0]) for fault in faults.FAULTS]
 
 
 def named(case):

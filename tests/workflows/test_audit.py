@@ -19,7 +19,12 @@ import pytest
 
 import calrecords
 from calrecords import FileSystemStore
-from calrecords.errors import ConfigurationError, RecordNotFoundError, RecordsUnavailableError
+from calrecords.errors import (
+    ConfigurationError,
+    FileStoreRefusedError,
+    RecordNotFoundError,
+    RecordsUnavailableError,
+)
 from calrecords.filestore import FileStore
 from calrecords.records import RecordDatabase
 from calrecords.workflows.audit_report import AuditReport
@@ -431,6 +436,24 @@ def test_a_file_that_the_disk_cannot_read_is_damaged_and_one_that_is_closed_is_t
         store.broken = {"bias": OSError(errno.ESTALE, os.strerror(errno.ESTALE))}
         report = cal.audit(depth="full", clock=later())
         assert (seen(report), states(report)["store"]) == ([], "not reached")
+
+
+class ClosedList(FileSystemStore):
+    """A store that lets us read what we know of, and not look for more."""
+
+    def listed(self, prefix="", *, after=""):
+        msg = "we may not list this (s3:ListBucketVersions)"
+        raise FileStoreRefusedError(msg)
+
+
+@on_disk
+def test_a_store_that_we_may_not_list_leaves_only_that_out(world, ingested):
+    ingested.store.delete(ingested.get(basename="bias-1").version.stored())
+    with world.connect(store=ClosedList(world.folder / "store")) as cal:
+        report = cal.audit(clock=later())
+    assert (states(report)["objects"], states(report)["cache"]) == ("refused", "done")
+    assert (seen(report), report.is_finished) == ([("object missing", "bias-1.fits")], True)
+    assert "s3:ListBucketVersions" in str(report)
 
 
 @on_disk
