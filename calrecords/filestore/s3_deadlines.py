@@ -86,6 +86,9 @@ class _WholeLines:
             raise RemoteDisconnected(_CUT_OFF)
         return line
 
+    def flush(self) -> None:
+        self._source.flush()
+
     def close(self) -> None:
         self._source.close()
 
