@@ -218,10 +218,20 @@ class Steps:
         return IngestResult(now.path, self._outcome, frame, archived=self._said)
 
     def _is_superseded(self) -> bool:
-        """Return whether a version that the archive stored later is recorded already."""
-        if self._said is not None and len(self._said.versions) == 1:
-            return False
-        return self._database.is_superseded(self._now.basename, self._now.archived_at)
+        """Return whether the archive stored another version later, whoever brought that in.
+
+        All its versions of a frame have one address, and the newest must be found there.
+        """
+        now, said = self._now, self._said
+        if said is None and self._archive is not None:
+            said = self._archive.find(now.basename)
+        ours = None if said is None else said.version_with(now.digest.md5)
+        if said is not None and ours is not None:  # else a replica lags behind
+            if said.version != ours:
+                return True
+            if len(said.versions) == 1:
+                return False
+        return self._database.is_superseded(now.basename, now.archived_at)
 
     def _held(self) -> StoredFile | None:
         """Return what our store has of the version that the archive names, if anything."""

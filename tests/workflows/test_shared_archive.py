@@ -1,0 +1,75 @@
+"""Pipelines that share an archive and a store do not hide each other's frames."""
+
+import hashlib
+
+import pytest
+
+from calrecords.workflows.results import IngestStep
+
+
+class PowerCutError(BaseException):
+    pass
+
+
+def md5_of(path):
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def ingest_and_raise(world, path, step):
+    """Ingest until a step is reached, in a process that then ends in order."""
+
+    def cut(reached):
+        if reached is step:
+            raise PowerCutError
+
+    with world.connect(on_step=cut) as cal, pytest.raises(PowerCutError):
+        cal.ingest(path, is_master=True)
+
+
+def kill(world, path, step):
+    world.ingest_and_die(path, step)
+
+
+@pytest.fixture
+def elsewhere(world, tmp_path):
+    """Return what ingests a file into the same archive and store, with other records."""
+
+    def ingest(path):
+        with world.connect(db=tmp_path / "elsewhere.sqlite") as cal:
+            return cal.ingest(path, is_master=True).frame
+
+    return ingest
+
+
+def shown(world, cal, frame_id):
+    """Return what readers of the store find, and what the archive gives as its newest."""
+    newest = cal.lookup(frame_id).version.md5
+    cal.adopt(frame_id)
+    path = cal.fetch(cal.get(frame_id=frame_id, md5=newest), source="archive")
+    return set(world.published().values()), {md5_of(path)}
+
+
+@pytest.mark.parametrize("end", [ingest_and_raise, kill])
+@pytest.mark.parametrize("step", [IngestStep.REGISTERED, IngestStep.ARCHIVED])
+def test_a_resumed_version_does_not_hide_a_newer_one_of_another_pipeline(
+    end, step, world, make_frame, elsewhere
+):
+    older, newer = make_frame("one", seed=1), make_frame("two", seed=2)
+    end(world, older, step)
+    frame_id = elsewhere(newer).frame_id
+    with world.connect() as cal:
+        [result] = cal.resume()
+        assert (result.error, result.frame_id) == (None, frame_id)
+        assert shown(world, cal, frame_id) == ({md5_of(newer)}, {md5_of(newer)})
+        assert cal.fetch(result).read_bytes() == older.read_bytes()
+
+
+def test_an_older_version_that_the_archive_has_is_recorded_and_stays_in_the_background(
+    world, make_frame, elsewhere
+):
+    older, newer = make_frame("one", seed=1), make_frame("two", seed=2)
+    elsewhere(older)
+    frame_id = elsewhere(newer).frame_id
+    with world.connect() as cal:
+        assert cal.ingest(older, is_master=True).frame_id == frame_id
+        assert shown(world, cal, frame_id) == ({md5_of(newer)}, {md5_of(newer)})
