@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from calrecords.archive import ArchiveClient, ArchiveFrame, ArchiveVersion
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _CLOCKS_DIFFER_BY = timedelta(seconds=60)
 """How much earlier than ours an archive's clock may be."""
+
+_BEFORE_ANY = datetime.min.replace(tzinfo=UTC)
 
 
 class Steps:
@@ -220,10 +222,13 @@ class Steps:
     def _is_superseded(self) -> bool:
         """Return whether the archive stored another version later, whoever brought that in.
 
-        All its versions of a frame have one address, and the newest must be found there.
+        All its versions of a frame have one address, and the newest must be found there. So
+        what is only registered here never takes the place of any of them.
         """
         now, said = self._now, self._said
-        if said is None and self._archive is not None:
+        if self._archive is None:
+            return self._database.is_superseded(now.basename, _BEFORE_ANY)
+        if said is None:
             said = self._archive.find(now.basename)
         ours = None if said is None else said.version_with(now.digest.md5)
         if said is not None and ours is not None:  # else a replica lags behind

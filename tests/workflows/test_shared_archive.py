@@ -6,6 +6,8 @@ import pytest
 
 from calrecords.workflows.results import IngestStep
 
+on_disk = pytest.mark.parametrize("world", ["file system"], indirect=True)
+
 
 class PowerCutError(BaseException):
     pass
@@ -73,3 +75,14 @@ def test_an_older_version_that_the_archive_has_is_recorded_and_stays_in_the_back
     with world.connect() as cal:
         assert cal.ingest(older, is_master=True).frame_id == frame_id
         assert shown(world, cal, frame_id) == ({md5_of(newer)}, {md5_of(newer)})
+
+
+@on_disk
+def test_a_registered_version_does_not_hide_the_one_that_the_archive_has(world, make_frame):
+    archived, local = make_frame("one", seed=1), make_frame("two", seed=2)
+    with world.connect() as cal:
+        frame_id = cal.ingest(archived, is_master=True).frame_id
+        registered = cal.register(local, is_master=True).frame
+        assert registered == cal.get(frame_id=frame_id)
+        assert shown(world, cal, frame_id) == ({md5_of(archived)}, {md5_of(archived)})
+        assert cal.fetch(registered).read_bytes() == local.read_bytes()
