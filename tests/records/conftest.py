@@ -109,7 +109,7 @@ def used(backend, place):
     database.open()
     yield database
     database.close()
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 30
     while (left := backend.connections(place)) and time.monotonic() < give_up:
         time.sleep(0.01)  # a server notices a closed connection a moment later
     backend.give_back(place)
