@@ -20,6 +20,7 @@ from calrecords.records.database import RecordDatabase
 from calrecords.records.journal_entries import as_ingestion
 from calrecords.records.leases import LEASE
 from calrecords.records.models import JournalEntry
+from calrecords.records.naming import demand_identity
 from calrecords.records.prepared import execute
 from calrecords.records.recording import NewVersion, record_intended
 from calrecords.records.reminders import Reminders
@@ -85,6 +86,18 @@ class Claim:
         self._noted |= {"state": state, **learned}
         self.ingestion = replace(self.ingestion, state=state, **learned)
         return self.ingestion
+
+    def demand_identity(self) -> None:
+        """Make sure that no other frame is recorded under this basename by now.
+
+        Raises
+        ------
+        DuplicateRecordError
+            If the basename is recorded for another camera, type or kind of frame.
+        """
+        if self.ingestion.facts is not None:
+            with self._database.read() as connection:
+                demand_identity(connection, self.ingestion.basename, self.ingestion.facts)
 
     def advance(self, state: IngestionState, **learned: Any) -> Ingestion:
         """Write down that a state is reached, with what was learned on the way.

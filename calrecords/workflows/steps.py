@@ -81,6 +81,8 @@ class Steps:
         DataFileError, FileStoreError, ArchiveError, RecordError
             If a step failed; the journal says how far it came.
         """
+        if self._claim.interrupted_since is not None:
+            self._claim.demand_identity()
         self._look_after_stored()
         if self._now.state is IngestionState.INTENDED:
             self._reached(IngestStep.INTENDED)

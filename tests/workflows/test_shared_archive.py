@@ -4,6 +4,8 @@ import hashlib
 
 import pytest
 
+from calrecords.archive import ArchiveClient, default_retrying
+from calrecords.errors import DuplicateRecordError
 from calrecords.workflows.results import IngestStep
 
 on_disk = pytest.mark.parametrize("world", ["file system"], indirect=True)
@@ -41,6 +43,14 @@ def elsewhere(world, tmp_path):
             return cal.ingest(path, is_master=True).frame
 
     return ingest
+
+
+@pytest.fixture
+def impatient(world):
+    """Return a client that tries as often as usual, without waiting in between."""
+    policy = default_retrying().copy(sleep=lambda _seconds: None)
+    with ArchiveClient(world.archive.root, world.archive.token, retrying=policy) as client:
+        yield client
 
 
 def shown(world, cal, frame_id):
@@ -86,3 +96,23 @@ def test_a_registered_version_does_not_hide_the_one_that_the_archive_has(world, 
         assert registered == cal.get(frame_id=frame_id)
         assert shown(world, cal, frame_id) == ({md5_of(archived)}, {md5_of(archived)})
         assert cal.fetch(registered).read_bytes() == local.read_bytes()
+
+
+@on_disk
+def test_an_ingestion_ends_where_another_cameras_frame_was_registered_meanwhile(
+    world, make_frame, impatient
+):
+    first = make_frame("one", camera="fa01", basename="bpm", seed=1)
+    second = make_frame("two", camera="fa02", basename="bpm", seed=2)
+    world.ingest_and_die(first, IngestStep.INTENDED)
+    with world.connect(archive=impatient) as cal:
+        world.archive.faults.add("reset", times=1000)
+        cal.register(second, is_master=True)
+        world.archive.faults.clear()
+        [result] = cal.resume()
+        assert isinstance(result.error, DuplicateRecordError)
+        assert cal.resume() == []
+        assert [failed.path for failed in cal.failed_ingestions()] == [str(first)]
+        assert cal.get(basename="bpm").camera == "fa02"
+    assert world.archived() == []
+    assert set(world.published().values()) == {md5_of(second)}
