@@ -44,6 +44,7 @@ _BAD_LOGIN_SAYS = (
 )
 """A server that turns a login away gives no code with it, only text."""
 
+_DRIVERS = frozenset({"psycopg.Error", "sqlite3.Error"})
 _BAD_VALUE = frozenset({"22", "54"})
 _BAD_VALUE_SAYS = ("cannot adapt type", "Error binding parameter")
 
@@ -83,6 +84,25 @@ def our_errors(url: URL) -> Iterator[None]:
     except exc.SQLAlchemyError as error:
         msg = f"the records at {shown(url)} cannot do this: {type(error).__name__}"
         raise RecordsRefusedError(msg) from None
+    except Exception as error:
+        kind = _driver_error(error)
+        if kind is None:
+            raise
+        wrapped: Any = exc.DBAPIError.instance(None, None, error, kind)
+        raise _translated(wrapped, shown(url)) from None
+
+
+def _driver_error(error: Exception) -> type[Exception] | None:
+    """Return the root of a driver's errors, if this is one of its.
+
+    What a driver raises while a new engine makes its first acquaintance with the database
+    leaves the database library as it is.
+    """
+    return next((kind for kind in type(error).__mro__ if _name_of(kind) in _DRIVERS), None)
+
+
+def _name_of(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _translated(error: exc.DBAPIError, place: str) -> CalRecordsError:

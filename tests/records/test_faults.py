@@ -105,6 +105,15 @@ def test_our_own_errors_and_others_pass_unchanged(database):
         raise theirs
 
 
+@pytest.mark.parametrize("name", ["sqlite3", "psycopg"])
+def test_a_drivers_own_errors_are_ours_too(database, name):
+    driver = pytest.importorskip(name)
+    for kind, ours in (("OperationalError", RecordsUnavailableError), ("Error", CalRecordsError)):
+        with pytest.raises(ours, match="it is going down") as raised, database.read():
+            raise getattr(driver, kind)("it is going down")
+        assert raised.value.__cause__ is None
+
+
 def test_a_failed_transaction_leaves_nothing(database, sql):
     failure(database, SITE, "INSERT INTO sites (code) VALUES ('lsc')")
     with pytest.raises(KeyboardInterrupt):

@@ -122,6 +122,15 @@ def test_a_commit_without_an_answer_is_found_out_about(
     database.close()
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_connection_that_ends_at_the_first_acquaintance_is_unavailable(number, world, between):
+    between.commits, between.cut_at = 0, number
+    with pytest.raises(RecordsUnavailableError):
+        world.connect(db=between.url)
+    assert between.commits == number
+    world.connect(db=between.url).close()
+
+
 def test_an_ingestion_has_as_many_commits_as_are_lost_here(world, between, make_frame):
     with world.connect(db=between.url) as cal:
         between.commits = 0
