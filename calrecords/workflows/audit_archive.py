@@ -9,7 +9,7 @@ from typing import Any
 
 from calrecords.archive import ArchiveClient, ArchiveFrame
 from calrecords.errors import ConfigurationError
-from calrecords.records import AuditedFrame, AuditReads, AuditScope, Stratum
+from calrecords.records import AuditedFrame, AuditReads, AuditScope, JournalRow, Stratum
 from calrecords.vocabulary import parse_time
 from calrecords.workflows.audit_asking import Questioner
 from calrecords.workflows.audit_comparing import Said
@@ -211,7 +211,7 @@ class _Walk:
         candidates = names - ground.reads.named(names).keys()
         rows = ground.journal.of_names(candidates)
         busy = {row.basename for row in rows if row.is_unfinished}
-        tied = {row.basename for row in rows}
+        tied = {frame.basename for frame in window.frames if _is_tied(frame, rows)}
         has_level = stratum.reduction_level is not None or self._claims_any_level
         claimed = ground.question.ours and has_level
         findings, notices = [], []
@@ -226,6 +226,15 @@ class _Walk:
 
     def _is_settled(self, frame: ArchiveFrame) -> bool:
         return all(self._ground.is_settled(version.created) for version in frame.versions)
+
+
+def _is_tied(frame: ArchiveFrame, rows: Sequence[JournalRow]) -> bool:
+    """Return whether an ingestion was of this frame, and not only refused for its name."""
+    return any(
+        row.basename == frame.basename
+        and (row.is_recorded or frame.version_with(row.md5) is not None)
+        for row in rows
+    )
 
 
 def _cut(

@@ -116,3 +116,17 @@ def test_an_ingestion_ends_where_another_cameras_frame_was_registered_meanwhile(
         assert cal.get(basename="bpm").camera == "fa02"
     assert world.archived() == []
     assert set(world.published().values()) == {md5_of(second)}
+
+
+@on_disk
+def test_a_refused_name_is_no_lost_record(world, make_frame, elsewhere):
+    theirs = make_frame("one", camera="fa02", basename="bpm", seed=1)
+    ours = make_frame("two", camera="fa01", basename="bpm", seed=2)
+    elsewhere(theirs)
+    with world.connect() as cal:
+        cal.ingest(make_frame("three", camera="fa02", basename="bias", seed=3), is_master=True)
+        with pytest.raises(DuplicateRecordError, match="fa02"):
+            cal.ingest(ours, is_master=True)
+        report = cal.audit(grace=0)
+        assert list(report.findings) == []
+        assert "bpm" in [one.example for one in report.notices]
