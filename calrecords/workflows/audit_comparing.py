@@ -54,9 +54,9 @@ class _Comparison:
             if frame.frame_id is not None and self._is_settled(frame.current.recorded_at):
                 yield self._not_archived()
             return
-        if differences := _differences(frame, found):
+        if others := differences(frame, found):
             if frame.frame_id is not None:
-                yield self._another(found, differences)
+                yield self._another(found, others)
             return
         if frame.frame_id is None:
             if _has_one_of(frame, found):
@@ -170,7 +170,7 @@ class _Comparison:
         return self._ground.finding(kind, self._frame.filename, found, what)
 
 
-def _differences(frame: AuditedFrame, found: ArchiveFrame) -> str:
+def differences(frame: AuditedFrame, found: ArchiveFrame) -> str:
     """Return in what an archive's frame is another one, in words; empty where it is the same."""
     pairs = (
         ("site", frame.site, found.site),

@@ -23,6 +23,7 @@ from calrecords.filestore import DummyStore, FileStore
 from calrecords.frames import ContentDigest, StoredFile, digest_stream
 from calrecords.records import AuditedFrame
 from calrecords.workflows.audit_asking import ask
+from calrecords.workflows.audit_comparing import differences
 from calrecords.workflows.audit_faults import FaultKind, Finding, NoticeKind
 from calrecords.workflows.audit_question import AuditDepth
 from calrecords.workflows.audit_steps import AuditGround, Part, Step
@@ -224,15 +225,16 @@ def _wrong_checksum(ground: AuditGround, frame: AuditedFrame, md5: str) -> Findi
 def is_newest(ground: AuditGround, frame: AuditedFrame) -> bool:
     """Return whether the archive has no newer version than the current one, as far as it says.
 
-    A newer one that is not recorded here may be published by whoever brought it in.
+    A newer one that is not recorded here may be published by whoever brought it in, also where
+    the frame is recorded without its ID. Another camera's frame has another place.
     """
-    if ground.archive is None or frame.frame_id is None:
+    if ground.archive is None:
         return True
     try:
         found = ask(ground.archive, frame.basename, frame.frame_id).of(frame)
     except ArchiveError:
         return False
-    if found is None or not found.versions:
+    if found is None or not found.versions or differences(frame, found):
         return True
     return found.versions[0].md5.lower() == frame.current.version.md5
 

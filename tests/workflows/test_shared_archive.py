@@ -130,3 +130,16 @@ def test_a_refused_name_is_no_lost_record(world, make_frame, elsewhere):
         report = cal.audit(grace=0)
         assert list(report.findings) == []
         assert "bpm" in [one.example for one in report.notices]
+
+
+@on_disk
+def test_what_another_pipeline_published_is_no_fault_of_a_registered_frame(
+    world, make_frame, elsewhere
+):
+    local, archived = make_frame("one", seed=1), make_frame("two", seed=2)
+    with world.connect() as cal:
+        cal.register(local, is_master=True)
+        frame_id = elsewhere(archived).frame_id
+        report = cal.audit(grace=0)
+        assert list(report.findings) == []
+        assert shown(world, cal, frame_id) == ({md5_of(archived)}, {md5_of(archived)})
