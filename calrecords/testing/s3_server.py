@@ -115,7 +115,7 @@ class LoopbackS3:
         self._thread.start()
         with _lock:
             if not _running:
-                _unpatch.append(_shorten_version_ids())
+                _unpatch.extend([_shorten_version_ids(), _list_without_copies()])
             _running.append(self)
         try:
             self._make_bucket()
@@ -136,7 +136,8 @@ class LoopbackS3:
         with _lock:
             _running.remove(self)
             if not _running:
-                _unpatch.pop()()
+                while _unpatch:
+                    _unpatch.pop()()
                 _forget_buckets()
 
     def client(self, **settings: Any) -> Any:
@@ -287,6 +288,32 @@ def _shorten_version_ids() -> Any:
         fake_key.__init__ = original
 
     fake_key.__init__ = shortened
+    return undo
+
+
+def _list_without_copies() -> Any:
+    """Let a list of versions copy no bytes, and return what undoes it.
+
+    For each list moto copies every version in the bucket with its bytes, which takes hours and
+    gigabytes where there are thousands of both.
+    """
+    fake_key: Any = import_module("moto.s3.models").FakeKey
+
+    class Listed(fake_key):  # type: ignore[misc]
+        """A version as a list shows it; its bytes are those of the version itself."""
+
+        def __del__(self) -> None:
+            """Leave the bytes alone."""
+
+    def listed(self: Any, _memo: Any) -> Any:
+        copied = object.__new__(Listed)
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def undo() -> None:
+        del fake_key.__deepcopy__
+
+    fake_key.__deepcopy__ = listed
     return undo
 
 

@@ -1,6 +1,7 @@
 """A loopback S3 server comes, keeps versions, and goes without a trace."""
 
 import base64
+import copy
 import gc
 import hashlib
 import subprocess
@@ -65,10 +66,31 @@ def test_a_bucket_can_be_without_versions():
 def test_moto_is_as_it_was_afterwards():
     from moto.s3.models import FakeKey
 
-    before = FakeKey.__init__
-    with LoopbackS3():
-        assert FakeKey.__init__ is not before
-    assert FakeKey.__init__ is before
+    before = dict(vars(FakeKey))
+    with LoopbackS3(), LoopbackS3():
+        assert vars(FakeKey) != before
+    assert vars(FakeKey) == before
+
+
+def test_a_list_copies_no_bytes_and_leaves_them_as_they_are():
+    from moto.s3.models import FakeKey
+
+    with LoopbackS3() as s3:
+        client = s3.client()
+        for body in (b"one", b"two"):
+            client.put_object(Bucket=s3.bucket, Key="a", Body=body)
+        for _ in range(3):
+            listed = client.list_object_versions(Bucket=s3.bucket)["Versions"]
+            assert [(version["IsLatest"], version["Size"]) for version in listed] == [
+                (True, 3),
+                (False, 3),
+            ]
+        version = FakeKey("b", b"bytes", account_id="1", region_name="us-west-2")
+        assert copy.deepcopy(version)._value_buffer is version._value_buffer
+        gc.collect()
+        assert version.value == b"bytes"
+        version.dispose()
+        assert [version.data for version in s3.versions("a")] == [b"two", b"one"]
 
 
 def test_leaves_no_thread_and_no_open_socket_behind():
