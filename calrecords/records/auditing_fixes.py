@@ -6,13 +6,14 @@ Each change is made only where the record still says what the audit saw.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from calrecords.frames import ContentDigest
 from calrecords.records.database import RecordDatabase
 from calrecords.records.models import Frame, Version
+from calrecords.records.recording import choose_current
 
 _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
@@ -55,16 +56,17 @@ class RecordFixes:
         """
         with self._database.write_rows() as connection:
             same = (_frames.c.basename == basename, _frames.c.frame_id.is_not_distinct_from(was))
-            if connection.execute(sa.select(_frames.c.id).where(*same)).first() is None:
+            number = connection.scalar(sa.select(_frames.c.id).where(*same).with_for_update())
+            if number is None:
                 return False
             wrong = (_frames.c.frame_id == frame_id, _frames.c.basename != basename)
             connection.execute(sa.update(_frames).where(*wrong).values(frame_id=None))
             connection.execute(sa.update(_frames).where(*same).values(frame_id=frame_id))
-            number = sa.select(_frames.c.id).where(_frames.c.basename == basename)
-            of_frame = _versions.c.calibration_frame_id == number.scalar_subquery()
+            of_frame = _versions.c.calibration_frame_id == number
             for md5, moment in archived.items():
                 change = sa.update(_versions).where(of_frame, _versions.c.md5 == md5)
                 connection.execute(change.values(archived_at=moment))
+            choose_current(connection, number, datetime.now(UTC))
         return True
 
     def version_key(self, version: int, was: str | None, version_key: str) -> bool:

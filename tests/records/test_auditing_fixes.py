@@ -38,6 +38,17 @@ def test_a_frame_gets_the_archives_number_and_its_versions_their_times(
     assert not fixes.frame_id("no such frame", None, 1, {})
 
 
+def test_the_version_that_the_archive_stored_last_is_the_current_one_then(
+    database, fixes, record, make_version
+):
+    one, two = (record(make_version(content=content)) for content in ("one", "two"))
+    assert database.get(basename="flat").version == two.version
+    assert fixes.frame_id("flat", None, 276, {one.version.md5: datetime.now(UTC)})
+    newest_first = [one.version, two.version]
+    assert [frame.version for frame in database.versions("flat")] == newest_first
+    assert database.get(frame_id=276).version == one.version
+
+
 def test_two_frames_never_have_one_number(fixes, record, make_version, read):
     record(make_version(frame_id=7))
     record(make_version("other", frame_id=8))
