@@ -12,11 +12,14 @@ from sqlalchemy.engine import Connection
 from calrecords.errors import RecordNotFoundError
 from calrecords.frames import CalibrationFrame, ContentDigest
 from calrecords.records.models import Frame, Version
-from calrecords.records.recording import PartialDigest, missing_in
+from calrecords.records.recording import PartialDigest, choose_current, missing_in
 from calrecords.records.selection_index import facts_of, move_version
 
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
 _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
+_lock_frame = (
+    sa.select(_frames.c.id).where(_frames.c.basename == sa.bindparam("named")).with_for_update()
+)
 _of_frame = (
     sa.select(_versions)
     .join_from(_versions, _frames, _versions.c.calibration_frame_id == _frames.c.id)
@@ -59,6 +62,7 @@ def complete_version(
     RecordNotFoundError
         If there is no such record.
     """
+    connection.execute(_lock_frame, {"named": frame.basename})
     rows = connection.execute(_of_frame, {"named": frame.basename}).all()
     md5 = frame.version.md5 or digest.md5
     row = next((row for row in rows if row.md5 == md5), None)
@@ -82,9 +86,12 @@ def _is_same(row: Any, frame: CalibrationFrame) -> bool:
 
 def _fill(connection: Connection, row: Any, missing: Mapping[str, Any]) -> None:
     change = sa.update(_versions).where(_versions.c.id == row.id).values(**missing)
-    if "extension" not in missing or not row.is_current:
+    now = datetime.now(UTC)
+    if "extension" in missing and row.is_current:
+        before = facts_of(connection, row.id)
         connection.execute(change)
-        return
-    before = facts_of(connection, row.id)
-    connection.execute(change)
-    move_version(connection, row.id, before, facts_of(connection, row.id), datetime.now(UTC))
+        move_version(connection, row.id, before, facts_of(connection, row.id), now)
+    else:
+        connection.execute(change)
+    if "archived_at" in missing:
+        choose_current(connection, row.calibration_frame_id, now)

@@ -1,5 +1,7 @@
 """What is learned of a version later is filled in, and nothing else."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from calrecords.errors import DuplicateRecordError, RecordNotFoundError
@@ -55,3 +57,15 @@ def test_versions_of_every_name_are_found_by_their_content(database, record, mak
         ("second", second.version),
     ]
     assert database.with_md5("\0") == []
+
+
+def test_the_version_that_the_archive_stored_last_is_the_current_one_then(
+    database, record, make_version
+):
+    one, two = (record(make_version(content=content)) for content in ("one", "two"))
+    whole = make_version(content="one").digest
+    assert database.get(basename="flat").version == two.version
+    database.complete(one, whole, version_key="v1", archived_at=datetime.now(UTC))
+    assert database.get(basename="flat").version.md5 == one.version.md5
+    newest_first = [frame.version.md5 for frame in database.versions("flat")]
+    assert newest_first == [one.version.md5, two.version.md5]
