@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 1800.0
 """How long to wait for another process that writes the same file, in seconds."""
 
+_MARK_TIMEOUT_S = 0.1
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
@@ -157,6 +158,10 @@ class FileCache:
         ConfigurationError
             If the cache folder cannot be used.
         """
+        found = self._held(frame)
+        return found if found is None or self._is_marked(found) else None
+
+    def _held(self, frame: CalibrationFrame) -> Path | None:
         path = self.path_of(frame)
         private = self._private
         found = self._looked_up(path, frame)
@@ -164,9 +169,27 @@ class FileCache:
             found = self._looked_up(private.path / path.relative_to(self._folder), frame)
         return found
 
+    def _is_marked(self, path: Path) -> bool:
+        """Return whether a file is there, and will be, as others see that it is used now.
+
+        Where files are let go of this is noted under the lock under which they are removed.
+        """
+        if self._read_only or not path.is_relative_to(self._folder):
+            return True
+        if not self._max_bytes:
+            return mark_used(path)
+        try:
+            with only_one(path, _MARK_TIMEOUT_S):
+                return mark_used(path)
+        except FileStoreUnavailableError:  # who writes it also keeps it from being removed
+            return mark_used(path)
+        except OSError as error:
+            log.debug("%s: cannot be locked: %s", path, error)
+            return mark_used(path)
+
     def _looked_up(self, path: Path, frame: CalibrationFrame) -> Path | None:
         try:
-            found = self._verified_copy(path, frame)
+            return self._verified_copy(path, frame)
         except FileNotFoundError:
             return None
         except CalRecordsError:
@@ -174,9 +197,6 @@ class FileCache:
         except OSError as error:
             msg = f"cannot use {path} (CALRECORDS_CACHE_DIR): {error.strerror}"
             raise ConfigurationError(msg) from error
-        if found is not None and not self._read_only and not mark_used(found):
-            return None
-        return found
 
     def _verified_copy(self, path: Path, frame: CalibrationFrame) -> Path | None:
         seen = _signature(path)
@@ -253,12 +273,19 @@ class FileCache:
         anew: bool,
     ) -> Path:
         with only_one(path, self._lock_timeout_s):
-            if not anew and (found := self.get(frame)) is not None:
+            if not anew and (found := self._held(frame)) is not None:
+                mark_used(found)
                 return found
             self._write(path, frame, write)
         if self._max_bytes and path.is_relative_to(self._folder):
-            shrink(self._folder, self._max_bytes, keep=path)
+            self._shrink_besides(path)
         return path
+
+    def _shrink_besides(self, path: Path) -> None:
+        try:
+            shrink(self._folder, self._max_bytes, keep=path)
+        except OSError as error:
+            log.warning("%s: cannot be kept to its size: %s", self._folder, error)
 
     def _write(
         self, path: Path, frame: CalibrationFrame, write: Callable[[BinaryIO], ContentDigest]

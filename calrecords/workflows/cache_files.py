@@ -7,13 +7,21 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from calrecords.errors import FileStoreUnavailableError
 from calrecords.frames import digest_stream
-from calrecords.workflows.cache_locks import LOCK_SUFFIX, beside, is_locked, remove_lock
+from calrecords.workflows.cache_locks import (
+    LOCK_SUFFIX,
+    beside,
+    is_locked,
+    only_one,
+    remove_lock,
+)
 
 log = logging.getLogger(__name__)
 
@@ -113,18 +121,23 @@ def _without_trace(path: str, flags: int) -> int:
 
 def remove(files: Iterable[CachedFile]) -> list[CachedFile]:
     """Remove files that nobody is writing at the moment; return those that are gone."""
-    gone = []
-    for file in files:
-        if is_locked(file.path):
-            continue
-        try:
+    return [file for file in files if _is_removed(file, lambda: False)]
+
+
+def _is_removed(file: CachedFile, is_wanted: Callable[[], bool]) -> bool:
+    """Remove a file under its lock, unless it is wanted; return whether it is gone."""
+    try:
+        with only_one(file.path, 0.0):
+            if is_wanted():
+                return False
             file.path.unlink(missing_ok=True)
-        except OSError as error:
-            log.warning("%s: cannot be removed from the cache: %s", file.path, error)
-            continue
-        gone.append(file)
-        _remove_empty(file.path.parent)
-    return gone
+    except FileStoreUnavailableError:
+        return False
+    except OSError as error:
+        log.warning("%s: cannot be removed from the cache: %s", file.path, error)
+        return False
+    _remove_empty(file.path.parent)
+    return True
 
 
 def shrink(folder: Path, max_bytes: int, keep: Path | None = None) -> list[CachedFile]:
@@ -145,7 +158,7 @@ def shrink(folder: Path, max_bytes: int, keep: Path | None = None) -> list[Cache
     for file in files:
         if excess <= 0:
             break
-        if file.path != keep and not _was_used_since(file) and remove([file]):
+        if file.path != keep and _is_removed(file, partial(_was_used_since, file)):
             gone.append(file)
             excess -= file.size
     if gone:
@@ -163,8 +176,8 @@ def _was_used_since(file: CachedFile) -> bool:
 def mark_used(path: Path) -> bool:
     """Note that a file was asked for; its content's time stays. Return whether it is still there.
 
-    What is kept to a size looks at the time before it removes a file, so that one that is there
-    after it was marked is not taken away from under whoever asked for it.
+    The time is looked at before a file is let go of, under its lock, so that one that is marked
+    under that lock is not taken away from under whoever asked for it.
     """
     try:
         status = path.stat()
