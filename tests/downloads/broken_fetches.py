@@ -26,7 +26,7 @@ class Figure:
     fetches: int = 0
     returned: int = 0
     wrong: list = field(default_factory=list)
-    gone: int = 0
+    gone: Counter = field(default_factory=Counter)
     refused: Counter = field(default_factory=Counter)
     messages: dict = field(default_factory=dict)
     foreign: list = field(default_factory=list)
@@ -45,7 +45,9 @@ class Figure:
 
     @property
     def is_perfect(self):
-        bad = (self.wrong, self.gone, self.foreign, self.died, self.hung)
+        # who may not write cannot mark what it uses, and others then let go of it
+        gone = set(self.gone) - {"read-only"}
+        bad = (self.wrong, gone, self.foreign, self.died, self.hung)
         return not any((*bad, self.strays_left, self.not_had_at_last))
 
     def add(self, said):
@@ -60,8 +62,9 @@ class Figure:
             self.foreign.append(said["foreign"])
         else:
             self.returned += 1
-            self.gone += said["found"] == "gone"
-            if not said["is_right"] and said["found"] != "gone":
+            if said["found"] == "gone":
+                self.gone[said["way"]] += 1
+            elif not said["is_right"]:
                 self.wrong.append(said)
 
 
@@ -114,8 +117,9 @@ def said(figure):
     )
     yield (
         f"returned {figure.returned}, wrong {len(figure.wrong)}, gone before it was read "
-        f"{figure.gone}; hung {len(figure.hung)}, slowest {figure.slowest_s:.1f} s of {HUNG_S:g}"
+        f"{counted(figure.gone) or 0}"
     )
+    yield f"hung {len(figure.hung)}, slowest {figure.slowest_s:.1f} s of {HUNG_S:g}"
     yield (
         f"errors {figure.refused.total()}, not ours {len(figure.foreign)}; strays {figure.strays}, "
         f"left after cleaning {len(figure.strays_left)}; all took {figure.took_s:.0f} s"

@@ -21,7 +21,7 @@ def test_what_is_returned_is_right_and_nothing_is_left(store, fetches):
     figure = json.loads(done.stdout or f'"{done.stderr}"')
     bad = ("wrong", "foreign", "died", "hung", "strays_left", "not_had_at_last")
     assert {name: figure[name] for name in bad} == {name: [] for name in bad}
-    assert figure["gone"] == 0
+    assert set(figure["gone"]) <= {"read-only"}
     assert figure["returned"] > fetches / 2
     assert min(figure["kills"], sum(figure["met"].values()), sum(figure["damages"].values())) > 0
     assert done.returncode == 0

@@ -133,7 +133,7 @@ class Child:
                 cwd=self._folder,
                 env={**os.environ, "TMPDIR": str(self.temporary), "HOME": str(self._folder)},
             )
-            assert self._line(self._process, 120.0) is not None, "no child can be started"
+            assert self._line(self._process, 600.0) is not None, "no child can be started"
         return self._process
 
     def _line(self, process, timeout_s):
