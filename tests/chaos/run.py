@@ -140,7 +140,9 @@ def progress_of(plan, asked, cuts):
 
 def figures(asked, plan, toll, told, interrupted, rounds, verdict, whole, met, took):
     wrong = {name: sorted({*verdict.wrong[name], *whole.wrong[name]}) for name in FIGURES}
-    wrong["other_errors"] = [f"{one.task.content}: {one.end}" for one in toll.foreign]
+    wrong["other_errors"] = [
+        f"task {one.task.number}, {one.task.content.basename}: {one.end}" for one in toll.foreign
+    ]
     wrong["stuck"] = [str(one) for one in (*toll.stuck, *toll.died)]
     return {
         "seed": asked.seed,
@@ -165,10 +167,14 @@ def figures(asked, plan, toll, told, interrupted, rounds, verdict, whole, met, t
     }
 
 
+def _last_line(text):
+    return text.strip().rpartition("\n")[2]
+
+
 def _counted(told):
     ends = {}
     for one in told:
-        end = one.end.strip().rpartition("\n")[2]
+        end = _last_line(one.end)
         ends[end] = ends.get(end, 0) + 1
     return ends
 
@@ -179,8 +185,8 @@ def histories(wrong, all_told):
     first = min((one.began for one in all_told), default=0.0)
     return [
         f"{one.began - first:8.3f} s: task {one.task.number}, {one.task.content.path.name}, "
-        f"md5 {one.task.content.md5}, from memory: {one.task.from_memory}: {one.end} after "
-        f"{one.took_s * 1e3:.1f} ms"
+        f"md5 {one.task.content.md5}, from memory: {one.task.from_memory}: {_last_line(one.end)} "
+        f"after {one.took_s * 1e3:.1f} ms"
         for one in sorted(all_told, key=lambda told: told.began)
         if one.task.content.basename in said
     ]
