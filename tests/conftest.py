@@ -1,18 +1,30 @@
 """What every test may use."""
 
+import importlib.util
 import os
 import socket
+import sys
 import threading
 import uuid
 from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from calrecords.records import RecordDatabase
 
-DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
+_spec = importlib.util.spec_from_file_location("canaries", Path(__file__).parent / "canaries.py")
+canaries = sys.modules["canaries"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(canaries)
+
+DEFAULT_SERVER = f"postgresql://postgres:{canaries.DATABASE_PASSWORD}@127.0.0.1:5432/postgres"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(canaries, "canaries")
 
 
 def unavailable(reason):
@@ -200,3 +212,41 @@ def black_hole():
             return listener.port
 
         yield make
+
+
+@pytest.fixture
+def make_certificate(tmp_path):
+    """Return a function that signs a certificate with itself; it returns its path and its key's."""
+    pytest.importorskip("cryptography", reason="makes a certificate; pip install moto[server]")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    def make(address="127.0.0.1", days=1):
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, address)])
+        alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(now - timedelta(days=9))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(alternative, critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        paths = tmp_path / "certificate.pem", tmp_path / "key.pem"
+        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        paths[1].write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return paths
+
+    return make

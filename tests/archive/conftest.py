@@ -7,47 +7,10 @@ import ssl
 import struct
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 
 import pytest
 
 from calrecords.archive import ArchiveClient, default_retrying
-
-
-def self_signed(folder):
-    """Write a certificate for 127.0.0.1 and its key; return their paths."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return paths
-
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
@@ -369,10 +332,9 @@ def record():
 
 
 @pytest.fixture
-def tls_server(tmp_path):
+def tls_server(make_certificate):
     """A scripted https server, and the path of the certificate that it should be trusted by."""
-    pytest.importorskip("cryptography", reason="makes a certificate; pip install moto[server]")
-    certificate, key = self_signed(tmp_path)
+    certificate, key = make_certificate()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server = ScriptedServer(context)
