@@ -39,7 +39,7 @@ class ArchiveVersion:
         When it was registered, UTC.
     url : str or None
         Where the file could be had when the archive was asked. It may be signed and it
-        expires, so it is never printed, compared or kept.
+        expires, so it is never printed, compared or kept, and a pickle or a copy has none.
     """
 
     id: int
@@ -48,6 +48,11 @@ class ArchiveVersion:
     extension: str
     created: datetime | None
     url: str | None = field(default=None, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what a pickle holds: all but the address."""
+        kept = (self.id, self.version_key, self.md5, self.extension, self.created)
+        return type(self), kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from requests import PreparedRequest
@@ -147,6 +148,17 @@ class OriginTokenAuth(AuthBase):
         if self._token is not None and origin_of(request.url or "") == self._origin:
             request.headers["Authorization"] = f"Token {self._token}"
         return request
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        msg = "a token is not pickled; make a client of its own in each process"
+        raise TypeError(msg)
 
 
 class NoAuth(AuthBase):

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -59,6 +59,17 @@ class BanzaiDatabase:
         except ConfigurationError as error:
             msg = str(error).replace("CALRECORDS_DB_URL", "the URL of the BANZAI database")
             raise ConfigurationError(msg) from None
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        msg = "a URL that may hold a password is not pickled; give it to each process"
+        raise TypeError(msg)
 
     @property
     def place(self) -> str:

@@ -8,11 +8,12 @@ TOML file a setting has the same name in lower case, for example ``api_root``.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import platformdirs
 
@@ -29,6 +30,10 @@ from calrecords.workflows.setting_values import (
 MASK = "********"
 CONFIG_NAME = "calrecords.toml"
 _APPLICATION = "calrecords"
+_HALF_A_LOGIN = re.compile(r"password\s*=|^\w[\w+]*:[^/]*@", re.IGNORECASE)
+"""What is no URL, and was meant as one with a password in it."""
+
+_NOT_PICKLED = "settings may be secret, and are not pickled; read them in each process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,16 @@ class Value:
             return ",".join(self.value)
         return _without_password(str(self.value))
 
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError(_NOT_PICKLED)
+
     def __repr__(self) -> str:
         return f"Value({self.setting.name}={self.shown()!r}, source={self.source!r})"
 
@@ -237,6 +252,16 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name].value
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError(_NOT_PICKLED)
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{v.setting.name}={v.shown()!r}' for v in self.values())})"
@@ -326,7 +351,7 @@ def _without_password(text: str) -> str:
     """Return text with the password of a URL masked, and its query dropped."""
     scheme, separator, rest = text.partition("://")
     if not separator:
-        return text
+        return MASK if _HALF_A_LOGIN.search(text) else text
     login, at, place = rest.rpartition("@")
     if at:
         user, colon, _ = login.partition(":")
