@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from botocore import exceptions as boto
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from calrecords.errors import (
     CalRecordsError,
@@ -141,6 +143,10 @@ def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecords
     what = f"the S3 file store cannot {doing} (bucket {bucket}): {name}"
     if isinstance(error, boto.FlexibleChecksumError):
         return ChecksumMismatchError(f"{what}; the bytes are not those that S3 has a checksum of")
+    if _is_not_trusted(error):
+        return ConfigurationError(
+            f"{what}; the server's certificate is not trusted; AWS_CA_BUNDLE names others"
+        )
     if isinstance(error, _SETTINGS_AT_FAULT):
         return ConfigurationError(
             f"{what}; check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), "
@@ -149,6 +155,15 @@ def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecords
     return FileStoreUnavailableError(
         f"{what}; check that S3_ENDPOINT_URL can be reached from here, or try again later"
     )
+
+
+def _is_not_trusted(error: boto.BotoCoreError) -> bool:
+    cause: Any = getattr(error, "kwargs", {}).get("error")
+    while isinstance(cause, Exception):
+        if isinstance(cause, ssl.SSLCertVerificationError | CertificateError):
+            return True
+        cause = getattr(cause, "reason", None) or next(iter(cause.args), None)
+    return False
 
 
 def _of_answer(error: boto.ClientError, doing: str, bucket: str) -> CalRecordsError:
