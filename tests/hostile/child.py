@@ -164,7 +164,8 @@ def peak_bytes():
 def warm_up(cal):
     """Let be loaded and opened what stays so, with a frame that nobody harmed."""
     with tempfile.TemporaryDirectory() as folder:
-        path = write_synthetic_frame(folder, basename="sound", shape=(8, 8))
+        number = os.getpid()  # another frame than that of the process before
+        path = write_synthetic_frame(folder, basename=f"sound-{number}", shape=(8, 8), seed=number)
         for verb in VERBS.values():
             with contextlib.suppress(ConfigurationError):  # there may be no archive to ingest to
                 verb(cal, path)
