@@ -324,7 +324,9 @@ class ArchiveClient:
             failure = VersionExistsError(str(error), nothing_taken=error.nothing_taken)
         raise failure
 
-    def download(self, frame: ArchiveFrame, md5: str, sink: BinaryIO) -> ContentDigest:
+    def download(
+        self, frame: ArchiveFrame, md5: str, sink: BinaryIO, *, size: int | None = None
+    ) -> ContentDigest:
         """Write one version of a frame to a file, and return the digest of what was written.
 
         No credentials are sent with it. The frame should come fresh from `frame`; where its
@@ -340,6 +342,9 @@ class ArchiveClient:
             Written from its start. A download that breaks off goes on where it was, if the
             server vouches for that; else the sink is emptied and it starts over. After an
             error it may hold part of a file.
+        size : int, optional
+            Length of the version, in bytes, where it is known: an answer that goes on is not
+            read to its end.
 
         Raises
         ------
@@ -354,6 +359,7 @@ class ArchiveClient:
             frame,
             checked_md5(md5),
             sink,
+            size,
         )
         try:
             return self._repeat(job.attempt)

@@ -46,6 +46,8 @@ class Download:
         Lower-case checksum of the version.
     sink : binary file
         Written from its start, and emptied wherever the file is begun anew.
+    size : int, optional
+        How long the version is, in bytes, where that is known; a body that goes on is not read.
     """
 
     def __init__(
@@ -55,13 +57,14 @@ class Download:
         frame: ArchiveFrame,
         md5: str,
         sink: BinaryIO,
+        size: int | None = None,
     ) -> None:
         self._transport = transport
         self._look_up = look_up
         self._handed: ArchiveFrame | None = frame
         self._frame_id = frame.frame_id
         self._md5 = md5
-        self._received = Received(sink)
+        self._received = Received(sink, size)
 
     def attempt(self) -> ContentDigest:
         """Return the digest of the bytes, which are in the sink.
@@ -95,8 +98,9 @@ class Download:
         self._received.start(file, url)
         digest = self._received.take(file)
         if digest.md5 != self._md5:
+            failure = self._mismatch(frame, file, digest)
             self._received.forget()
-            raise self._mismatch(frame, file, digest)
+            raise failure
         return digest
 
     def _joined(self, frame: ArchiveFrame, url: str, rest: dict[str, str]) -> ContentDigest | None:
@@ -140,6 +144,12 @@ class Download:
         if looks_like_html(file.start):
             msg = f"{file.call} was answered with a page in place of the file; a login page?"
             return ArchiveUnavailableError(msg)
+        if self._received.is_too_long:
+            msg = (
+                f"{_name(frame)}: {file.call} goes on after the bytes that are recorded; the file "
+                "was overwritten or damaged where the archive keeps it"
+            )
+            return ChecksumMismatchError(msg)
         if not file.says_its_length:
             msg = f"{file.call} ended after {digest.size} bytes with another checksum"
             return CutShortError(msg)

@@ -59,6 +59,8 @@ class Received:
     ----------
     sink : binary file
         Where it is; written from its start.
+    most : int, optional
+        Bytes after which no more are taken than show that there are more.
 
     Attributes
     ----------
@@ -66,8 +68,9 @@ class Received:
         Bytes that have arrived.
     """
 
-    def __init__(self, sink: BinaryIO) -> None:
+    def __init__(self, sink: BinaryIO, most: int | None = None) -> None:
         self._sink = sink
+        self._most = most
         self._begin()
 
     def _begin(self) -> None:
@@ -118,6 +121,11 @@ class Received:
         self._sink.seek(self.size)
         self._sink.truncate()
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether more has arrived than there should be."""
+        return self._most is not None and self.size > self._most
+
     def take(self, file: OpenFile) -> ContentDigest:
         """Return the digest of the whole file when an answer's body has arrived to its end.
 
@@ -126,7 +134,7 @@ class Received:
         ArchiveUnavailableError
             If the connection breaks; what has arrived is kept.
         """
-        while chunk := file.read(CHUNK_BYTES):
+        while not self.is_too_long and (chunk := file.read(CHUNK_BYTES)):
             left = memoryview(chunk)
             while left:
                 left = left[self._sink.write(left) :]

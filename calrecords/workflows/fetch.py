@@ -248,7 +248,9 @@ class Fetcher:
             why = self._why_no_archive if self._archive is None else "it has no frame ID"
             msg = f"{frame.filename}: cannot be asked of an archive: {why}"
             raise ConfigurationError(msg)
-        if frame.version.md5 is None:
+        md5 = frame.version.md5
+        if md5 is None:
             msg = f"{frame.filename}: recorded without a checksum, so no bytes can be verified"
             raise RecordNotFoundError(msg)
-        return self._archive.download(self._archive.frame(one.frame_id), frame.version.md5, sink)
+        found = self._archive.frame(one.frame_id)
+        return self._archive.download(found, md5, sink, size=frame.version.size)

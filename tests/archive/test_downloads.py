@@ -343,3 +343,19 @@ class TestAtAWholeArchive:
             frame = client.create_frame(record, version_key=MD5, md5=MD5, extension=".fits")
             with pytest.raises(StoredFileNotFoundError):
                 client.download(frame, MD5, io.BytesIO())
+
+
+@pytest.mark.parametrize("length", [False, 10**15])
+def test_a_file_that_goes_on_after_its_end_is_not_read_on(
+    archive, client, store, replies, frame, length
+):
+    store.will(replies.raw(200, DATA + b"x" * 10**7, length=length))
+    sink = io.BytesIO()
+    with pytest.raises(ChecksumMismatchError, match="goes on after the bytes that are recorded"):
+        client.download(frame, MD5, sink, size=len(DATA))
+    assert len(DATA) < len(sink.getvalue()) <= len(DATA) + (1 << 20)
+
+
+def test_a_file_of_the_length_that_is_known_is_taken(archive, client, store, replies, frame):
+    store.will(replies.raw(200, DATA))
+    assert client.download(frame, MD5, io.BytesIO(), size=len(DATA)) == DIGEST
