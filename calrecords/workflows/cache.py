@@ -53,7 +53,8 @@ class FileCache:
     """A folder of files by md5; a path that it returns holds the recorded bytes.
 
     A folder that cannot be written, or must not be, is read all the same; what it does not
-    hold is then kept in a private temporary folder, until `close`.
+    hold is then kept in a private temporary folder, until `close`. Others do not see what such
+    a reader uses, and may let go of it to keep the cache to its size.
 
     Parameters
     ----------
