@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -19,6 +20,9 @@ from calrecords.errors import CalRecordsError
 
 STUCK_S = 90.0
 """An ingestion that takes longer than this hangs."""
+
+# Python 3.12 warns of every fork of a process with threads, which ours is about
+warnings.filterwarnings("ignore", ".*multi-threaded.*fork.*", DeprecationWarning)
 
 
 @dataclass

@@ -27,7 +27,7 @@ def figures(script, *arguments):
 
 @pytest.mark.parametrize(
     ("store", "database", "ingestions"),
-    [("file system", "SQLite", 100), ("S3", "SQLite", 40), ("file system", "PostgreSQL", 50)],
+    [("file system", "SQLite", 100), ("S3", "SQLite", 30), ("file system", "PostgreSQL", 50)],
 )
 def test_random_kills_lose_and_double_nothing(store, database, ingestions, request):
     asked = ["--ingestions", ingestions, "--kills", ingestions * 2 // 5, "--store", store]
@@ -43,7 +43,7 @@ def test_random_kills_lose_and_double_nothing(store, database, ingestions, reque
     assert figure["database"] == database
 
 
-@pytest.mark.parametrize(("store", "stride"), [("file system", 6), ("S3", 13)])
+@pytest.mark.parametrize(("store", "stride"), [("file system", 8), ("S3", 19)])
 def test_kills_before_each_call_lose_and_double_nothing(store, stride):
     figure = figures("each_call.py", "--store", store, "--stride", stride)
     assert len(figure["kills"]) == 6
