@@ -194,7 +194,8 @@ def test_a_part_that_changes_between_its_two_readings_is_not_taken(in_parts, sto
 
     with pytest.raises(ChecksumMismatchError, match="ingest it anew"):
         store.put(KEY, Changing(DATA), put.digest_of(DATA))
-    assert in_parts.requests[-1] == "abort"
+    # the server may notice only after the next request that one was broken off
+    assert [one for one in in_parts.requests if one != "part broken off"][-1] == "abort"
 
 
 class Interrupted(io.BytesIO):
