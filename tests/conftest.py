@@ -110,8 +110,12 @@ class PostgresqlServer:
         return {name for (name,) in self.sql(place, public)}
 
     def connections(self, place):
+        """Return what each connection does or did last; the server's own workers are none."""
         name = place.rpartition("/")[2]
-        return self._do(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'")[0][0]
+        return self._do(
+            "SELECT pid, state, backend_start, query FROM pg_stat_activity "
+            f"WHERE datname = '{name}' AND backend_type = 'client backend'"
+        )
 
     def drop(self, place):
         name = place.rpartition("/")[2]

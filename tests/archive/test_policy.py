@@ -71,13 +71,13 @@ def test_does_not_begin_a_wait_that_would_end_too_late(waits):
 
 
 def test_the_waits_asked_for_stay_within_the_total_together():
-    policy = default_retrying(total_s=0.5)
+    policy = default_retrying(total_s=2)
     calls = []
     start = time.monotonic()
     with pytest.raises(ArchiveUnavailableError):
-        policy(failing(ArchiveUnavailableError("busy", retry_after_s=0.2), calls))
+        policy(failing(ArchiveUnavailableError("busy", retry_after_s=0.8), calls))
     assert len(calls) == 3
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 2
 
 
 def test_what_fails_at_first_is_repeated_as_often_as_the_policy_alone_would(policy, waits):

@@ -105,7 +105,7 @@ def test_asks_about_a_proposal_once_for_many_threads(portal, service):
 
 
 def test_one_slow_proposal_holds_up_no_other(portal, service):
-    service.delay_s = 0.2
+    service.delay_s = 0.5
     threads = [
         threading.Thread(target=portal.proposal_tags, args=(name,))
         for name in ("LCO2026A-001", "untagged", "nobody", "x")
@@ -115,7 +115,7 @@ def test_one_slow_proposal_holds_up_no_other(portal, service):
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - start < 0.6
+    assert time.monotonic() - start < 1.5
 
 
 def test_an_unknown_proposal_has_no_tags_and_is_told_once(portal, service, caplog):

@@ -60,18 +60,18 @@ def test_what_is_damaged_or_no_gzip_is_refused():
 
 def test_a_bomb_is_given_up_on_at_once():
     bomb = gzip.compress(bytes(1 << 24), 9) * 64
-    started, sizes = time.perf_counter(), []
+    started, sizes = time.thread_time(), []
     with pytest.raises(InvalidFrameError, match="over 20 times as many"):
         sizes.extend(len(piece) for piece in unpacked(io.BytesIO(bomb), PATH))
     assert (max(sizes), sum(sizes)) == (1 << 18, 128 << 20)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_countless_empty_members_are_given_up_on():
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(InvalidFrameError, match=f"more than {MAX_GZIP_MEMBERS} members"):
         unpack(gzip.compress(b"") * (MAX_GZIP_MEMBERS + 1))
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_headers_are_found_as_in_a_plain_file(primary, fits_header):

@@ -100,12 +100,12 @@ def test_headers_that_say_too_much_together_are_refused():
     one = header(type=tarfile.XGLTYPE, size=len(records)) + records.ljust(
         MAX_LONG_HEADER_BYTES, b"\0"
     )
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(
         InvalidFrameError, match=f"over {MAX_LONG_HEADERS_BYTES} bytes of long headers"
     ):
         walk(one * 33 + END)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_more_members_than_science_needs_are_refused():

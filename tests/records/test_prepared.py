@@ -39,8 +39,8 @@ def rows(connection):
     return [dict(row) for row in connection.execute(sa.select(ENTRIES)).mappings()]
 
 
-def test_every_kind_of_value_is_written_as_the_library_writes_it(sqlite_database):
-    with sqlite_database.write_rows() as connection:
+def test_every_kind_of_value_is_written_as_the_library_writes_it(database):
+    with database.write_rows() as connection:
         number = execute(connection, INSERT, VALUES).fetchone()[0]
         ours = rows(connection)
         connection.execute(sa.delete(ENTRIES))
@@ -49,8 +49,8 @@ def test_every_kind_of_value_is_written_as_the_library_writes_it(sqlite_database
     assert ours[0] | VALUES | {"created_at": NOW.astimezone(UTC)} == ours[0]
 
 
-def test_what_was_prepared_once_is_used_again_with_other_values(sqlite_database):
-    with sqlite_database.write_rows() as connection:
+def test_what_was_prepared_once_is_used_again_with_other_values(database):
+    with database.write_rows() as connection:
         for name in ("a", "b"):
             execute(connection, INSERT, VALUES | {"basename": name, "path": name})
         assert execute(connection, RENAME, {"was": "b", "now": "c"}).rowcount == 1
@@ -58,16 +58,16 @@ def test_what_was_prepared_once_is_used_again_with_other_values(sqlite_database)
         assert [row["path"] for row in rows(connection)] == ["a", "c"]
 
 
-def test_a_parameter_may_stand_twice(sqlite_database):
+def test_a_parameter_may_stand_twice(database):
     twice = sa.select(sa.bindparam("x", type_=sa.Integer) + sa.bindparam("x", type_=sa.Integer))
-    with sqlite_database.read() as connection:
+    with database.read() as connection:
         assert execute(connection, twice, {"x": 4}).fetchone()[0] == 8
 
 
-def test_what_the_database_refuses_is_one_of_our_errors(sqlite_database):
+def test_what_the_database_refuses_is_one_of_our_errors(database):
     with (
         pytest.raises(InvalidRecordError, match="md5"),
-        sqlite_database.write_rows() as connection,
+        database.write_rows() as connection,
     ):
         execute(connection, INSERT, VALUES | {"md5": None})
 
