@@ -275,11 +275,13 @@ class FileSystemStore(ListedFolder):
     def _files(self, key: str) -> KeyFiles:
         root = Path(os.path.realpath(self._root))
         own = root / OWN_FOLDER / "versions"
-        published = _inside(root, check_key(key), root=root)
+        with store_errors("read", root / check_key(key)):
+            published = _inside(root, key, root=root)
+            directory = _inside(own, key, root=root)
         if published.is_relative_to(root / OWN_FOLDER):
             msg = f"the store key {key} leads into {OWN_FOLDER} by a symbolic link; remove it"
             raise UnsafeKeyError(msg)
-        return KeyFiles(key, published, _inside(own, key, root=root))
+        return KeyFiles(key, published, directory)
 
 
 def _has(files: KeyFiles, digest: ContentDigest) -> bool:

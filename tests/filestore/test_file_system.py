@@ -340,6 +340,52 @@ def test_a_store_that_may_only_be_read_refuses_to_write_and_keeps_nothing(put, f
         assert files_below(root) == before
 
 
+CLOSED_TO_NOBODY = """
+import io, os, sys
+from pathlib import Path
+from calrecords.errors import FileStoreRefusedError
+from calrecords.filestore import FileSystemStore
+from calrecords.frames import StoredFile, digest_stream
+root, key = Path(sys.argv[1]), sys.argv[2]
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+store = FileSystemStore(root)
+digest = digest_stream(io.BytesIO(b"first"))
+stored = StoredFile(key, digest.md5, digest.md5, digest.sha256, digest.size)
+for act in (
+    lambda: store.find(key, digest),
+    lambda: store.put(key, io.BytesIO(b"first"), digest),
+    lambda: store.put_anew(stored, io.BytesIO(b"first"), digest),
+    lambda: store.publish(stored),
+    lambda: store.is_published(stored),
+    lambda: store.stat(stored),
+    lambda: store.copy_to(stored, io.BytesIO()),
+    lambda: store.delete(stored),
+):
+    try:
+        act()
+    except FileStoreRefusedError as error:
+        assert "Permission denied; give this user the right to it" in str(error), error
+    else:
+        sys.exit("not refused")
+print("refused")
+"""
+
+
+@pytest.mark.parametrize("closed", [".calrecords/versions/cpt", "cpt"])
+def test_a_folder_that_we_may_not_enter_is_refused(put, closed):
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "store"
+        store = FileSystemStore(root)
+        store.publish(put(store, KEY, b"first"))
+        Path(folder).chmod(0o755)
+        (root / closed).chmod(0)
+        command = [sys.executable, "-c", CLOSED_TO_NOBODY, str(root), KEY]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        (root / closed).chmod(0o755)
+        assert (result.stdout, result.stderr) == ("refused\n", "")
+
+
 # A limit on the length of files stands in for a disk that fills up in the middle of one.
 LIMITED = """
 import io, resource, sys
