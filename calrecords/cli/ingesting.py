@@ -31,7 +31,12 @@ def _frames_to_take(function: Callable[..., int]) -> Callable[..., int]:
             default=None,
             help="Whether the frames are masters; by default as their headers say (ISMASTER).",
         ),
-        click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path)),
+        click.argument(
+            "paths",
+            nargs=-1,
+            required=True,
+            type=click.Path(path_type=Path, readable=False),
+        ),
     ):
         function = option(function)
     return function

@@ -1,7 +1,9 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,48 @@ def test_one_bad_file_does_not_keep_the_others_from_their_outcome(run, archive, 
         (good.name, "ingested"),
     ]
     assert done.json[0]["error"]["error"] == "DataFileNotFoundError"
+
+
+# Root may read anything, so a process without any right tries it; it has all modules by then.
+AS_NOBODY = """
+import os, sys
+from calrecords.cli.app import main
+def register(place, *paths):
+    os.environ["CALRECORDS_DB_URL"] = f"{place}.sqlite"
+    os.environ["FILESYSTEM_STORAGE_ROOT_DIR"] = f"{place}.store"
+    try:
+        main(["register", *paths])
+    except SystemExit as ended:
+        return ended.code
+good, closed = sys.argv[1:]
+assert register("warm", good) == 0
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.exit(register("records", closed, good))
+"""
+
+
+def test_a_file_that_may_not_be_read_does_not_keep_the_others_from_their_outcome(
+    make_frame, environment
+):
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        good, closed = (
+            Path(shutil.copy(make_frame(obstype="BPM", basename=name), folder))
+            for name in ("good", "closed")
+        )
+        closed.chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, str(good), str(closed)],
+            cwd=folder,
+            env={**environment, "HOME": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    said = f"cannot read {closed}: Permission denied; check its rights and its disk"
+    assert done.stderr == f"{closed}: failed: {said}\n"
+    assert (done.returncode, done.stdout) == (exit_codes.NOT_FOUND, f"{good}: registered\n" * 2)
 
 
 def test_several_workers_give_each_file_its_own_outcome(run, archive, make_frame):
