@@ -1,7 +1,9 @@
 """Unpacking gzip as a stream, with limits, so that a small file cannot ask for endless work.
 
 A megabyte of gzip can stand for a gigabyte. Nothing here holds more than a piece of what it
-unpacks, and it gives up on a file that unpacks to more than the limits below.
+unpacks, and it gives up on a file that unpacks to more than the limits below. Zero bytes after
+a compressed stream are padding, of up to `MAX_PADDING_BYTES` in all: a terabyte of them costs
+whoever wrote it nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from calrecords.datafiles.fits_blocks import Hdu, scan_hdus
+from calrecords.datafiles.fits_blocks import MAX_PADDING_BYTES, Hdu, scan_hdus
 from calrecords.datafiles.forward_file import ForwardFile
 from calrecords.errors import InvalidFrameError
 
@@ -41,7 +43,7 @@ class Gunzip:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._inflater: zlib._Decompress | None = None
-        self._members = self._taken = self._given = 0
+        self._members = self._taken = self._given = self._padding = 0
 
     def feed(self, packed: bytes) -> Iterator[bytes]:
         """Yield what the next bytes of the file stand for.
@@ -54,7 +56,7 @@ class Gunzip:
         self._taken += len(packed)
         while packed or self._inflater is not None:
             if self._inflater is None:
-                packed = packed.lstrip(b"\0") if self._members else packed
+                packed = self._without_padding(packed) if self._members else packed
                 if not packed:
                     return
                 self._inflater = self._next_member()
@@ -76,6 +78,13 @@ class Gunzip:
         """Raise InvalidFrameError if the file ends before what it holds does."""
         if self._inflater is not None or not self._members:
             raise self._invalid("it is cut short")
+
+    def _without_padding(self, packed: bytes) -> bytes:
+        left = packed.lstrip(b"\0")
+        self._padding += len(packed) - len(left)
+        if self._padding > MAX_PADDING_BYTES:
+            raise self._invalid(f"it is padded with more than {MAX_PADDING_BYTES} zero bytes")
+        return left
 
     def _next_member(self) -> zlib._Decompress:
         self._members += 1

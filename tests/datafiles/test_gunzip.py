@@ -2,12 +2,14 @@
 
 import gzip
 import io
+import itertools
 import random
 import time
 from pathlib import Path
 
 import pytest
 
+from calrecords.datafiles.fits_blocks import MAX_PADDING_BYTES
 from calrecords.datafiles.gunzip import MAX_GZIP_MEMBERS, Gunzip, scan_gzipped_hdus, unpacked
 from calrecords.errors import InvalidFrameError
 
@@ -30,6 +32,18 @@ def test_gives_what_was_packed(data):
 def test_zeros_after_the_end_are_padding():
     assert unpack(gzip.compress(b"x") + bytes(100_000)) == b"x"
     assert unpack(gzip.compress(b"x") + bytes(100_000) + gzip.compress(b"y")) == b"xy"
+
+
+def test_padding_without_end_is_given_up_on():
+    assert unpack(gzip.compress(b"x") + bytes(MAX_PADDING_BYTES)) == b"x"
+    zeros, taken = itertools.repeat(bytes(65_536), 1_000), []
+    gunzip = Gunzip(PATH)
+    list(gunzip.feed(gzip.compress(b"x")))
+    with pytest.raises(InvalidFrameError, match=f"padded with more than {MAX_PADDING_BYTES} zero"):
+        taken.extend(piece for chunk in zeros for piece in gunzip.feed(chunk))
+    assert (taken, zeros.__length_hint__()) == ([], 1_000 - MAX_PADDING_BYTES // 65_536 - 1)
+    with pytest.raises(InvalidFrameError, match="padded with more"):
+        unpack((gzip.compress(b"x") + bytes(65_536)) * 17)
 
 
 @pytest.mark.parametrize("size", [1, 7, 65_536])
