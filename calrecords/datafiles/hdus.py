@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,22 +24,29 @@ _OTHER_KINDS = {
 def open_hdu_list(path: str | Path) -> HDUList:
     """Return the HDUs of a FITS file, plain or in gzip, open for reading; the caller closes them.
 
+    All headers are read at once, so that one that astropy cannot make sense of is told here;
+    pixels are read when they are asked for.
+
     Raises
     ------
     DataFileNotFoundError
         If there is no such file, or it cannot be read.
     InvalidFrameError
-        If it is not a whole FITS file.
+        If it is not a whole FITS file, or a header of it contradicts itself.
     """
     from astropy.io import fits
 
     path = Path(path)
     _demand_whole(path)
-    try:
-        return fits.open(path)
-    except Exception as error:
-        msg = f"astropy cannot open {path}: {error}; get the file again, or write it anew"
-        raise InvalidFrameError(msg) from error
+    with ExitStack() as failed:
+        try:
+            hdus = failed.enter_context(fits.open(path))
+            len(hdus)  # looks at every header
+        except Exception as error:
+            msg = f"astropy cannot open {path}: {error}; get the file again, or write it anew"
+            raise InvalidFrameError(msg) from error
+        failed.pop_all()
+    return hdus
 
 
 def _demand_whole(path: Path) -> None:

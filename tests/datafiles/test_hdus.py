@@ -1,6 +1,7 @@
 """Pixels are opened with astropy, after the structure was found sound."""
 
 import gzip
+import re
 
 import pytest
 
@@ -41,6 +42,17 @@ def test_says_what_it_is_that_is_no_fits_file(tmp_path, data, says):
     path = tmp_path / "x"
     path.write_bytes(data)
     with pytest.raises(InvalidFrameError, match=says):
+        open_hdu_list(path)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("ZNAXIS", "'2'"), ("TFIELDS", "'1'"), ("ZBITPIX", "'16'")]
+)
+def test_a_later_header_that_astropy_cannot_read_is_told_at_once(tmp_path, keyword, value):
+    path = write_synthetic_frame(tmp_path, compress=True)
+    card = re.search(rb"%-8s= .{70}" % keyword.encode(), data := path.read_bytes())[0]
+    path.write_bytes(data.replace(card, f"{keyword:8}= {value:70}".encode()))
+    with pytest.raises(InvalidFrameError, match=f"astropy cannot open {re.escape(str(path))}: "):
         open_hdu_list(path)
 
 
