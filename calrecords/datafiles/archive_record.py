@@ -8,7 +8,7 @@ from typing import Any
 from calrecords.datafiles.cards import HeaderValue
 from calrecords.datafiles.facts import related_basenames
 from calrecords.datafiles.mapping import HeaderMapping
-from calrecords.datafiles.repairs import is_null, read_time
+from calrecords.datafiles.repairs import compact_day, is_null, read_time
 from calrecords.frames import FrameFacts
 
 
@@ -57,7 +57,7 @@ def make_archive_record(
         "headers": dict(header),
         "area": area,
         "reduction_level": facts.reduction_level or 0,
-        "observation_day": f"{facts.dayobs:%Y%m%d}" if facts.dayobs else None,
+        "observation_day": compact_day(facts.dayobs) if facts.dayobs else None,
         "observation_date": _time(header, mapping.observation_date, name),
         "proposal_id": text(mapping.proposal_id),
         "instrument_id": facts.camera,

@@ -23,6 +23,7 @@ from calrecords.datafiles.regular_files import FileSignature, demand_unchanged, 
 from calrecords.datafiles.repairs import (
     ProposalTags,
     checked_metadata,
+    compact_day,
     invalid_keyword,
     is_null,
     normalised,
@@ -251,7 +252,7 @@ class DataFile:
         day = self.facts.dayobs
         if day is None:
             raise invalid_keyword(self.filename, self.mapping.observation_day, None, "a night")
-        return f"{day:%Y%m%d}"
+        return compact_day(day)
 
     @cached_property
     def _content(self) -> tuple[ContentDigest, str | None]:

@@ -21,6 +21,7 @@ from calrecords.vocabulary import (
 
 _UTC_NAMES = frozenset({"UTC", "UT", "GMT"})
 _CATALOG = "CATALOG"
+_NUMBER = re.compile(r"\d{1,18}")
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}")
 _TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 
@@ -123,7 +124,9 @@ def _numbered(header: Mapping[str, HeaderValue], prefix: str) -> list[str]:
     """Return the keywords that are a prefix and a number, in the order of the numbers."""
     if not prefix:
         return []
-    found = [key for key in header if key.startswith(prefix) and key[len(prefix) :].isdecimal()]
+    found = [
+        key for key in header if key.startswith(prefix) and _NUMBER.fullmatch(key, len(prefix))
+    ]
     return sorted(found, key=lambda key: int(key[len(prefix) :]))
 
 

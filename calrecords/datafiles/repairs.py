@@ -23,6 +23,8 @@ from calrecords.vocabulary import canonical_obstype, parse_day, parse_time, spli
 logger = logging.getLogger(__name__)
 
 _DAYS_PRIVATE = 999 * 365
+_LONGEST_KEYWORD = 80
+_MOST_NUMBER = 10**70
 
 ProposalTags: TypeAlias = Callable[[str], Collection[str]]
 """Gives the tags of a proposal by its ID."""
@@ -51,7 +53,9 @@ def checked_metadata(metadata: Mapping[str, Any], name: str) -> dict[str, Header
     Raises
     ------
     InvalidKeywordError
-        If a key is no text, or a value is a list, a mapping or another object, or holds a NUL.
+        If a key or a value could not be in a card of 80 characters: a key that is no text or
+        has too many letters, a whole number of more than 70 digits, a list, a mapping or
+        another object, a text with a NUL.
     """
     checked: dict[str, HeaderValue] = {}
     for keyword, given in metadata.items():
@@ -60,12 +64,21 @@ def checked_metadata(metadata: Mapping[str, Any], name: str) -> dict[str, Header
             value = value.isoformat()
         if isinstance(value, float) and not math.isfinite(value):
             value = None
-        if not isinstance(keyword, str) or not isinstance(value, bool | int | float | str | None):
-            raise invalid_keyword(name, str(keyword), given, "a number, a text, a time or None")
+        if not _is_keyword(keyword):
+            wanted = f"given for a text of at most {_LONGEST_KEYWORD} letters"
+            raise invalid_keyword(name, shown(keyword), given, wanted)
+        if not isinstance(value, bool | int | float | str | None):
+            raise invalid_keyword(name, keyword, given, "a number, a text, a time or None")
+        if isinstance(value, int) and abs(value) >= _MOST_NUMBER:
+            raise invalid_keyword(name, keyword, value, "a number of at most 70 digits")
         if isinstance(value, str) and not _is_text(value):
             raise invalid_keyword(name, keyword, value, "a text of letters without NUL")
         checked[keyword] = value
     return checked
+
+
+def _is_keyword(keyword: object) -> bool:
+    return isinstance(keyword, str) and len(keyword) <= _LONGEST_KEYWORD and _is_text(keyword)
 
 
 def _is_text(value: str) -> bool:
@@ -124,7 +137,7 @@ def repair_observation_day(
     dateobs = read_time(header, mapping.observation_date, name)
     if dateobs is None:
         return False
-    header[keyword] = f"{dateobs:%Y%m%d}"
+    header[keyword] = compact_day(dateobs.date())
     logger.warning(
         "%s has no night in %s; took the UTC date of %s, %s, which is wrong where midnight UTC"
         " falls in the night; give %s as metadata to say which night it is",
@@ -200,6 +213,11 @@ def _days_until_public(
 
 def _holds(text: str, parts: tuple[str, ...]) -> bool:
     return any(part in text for part in parts)
+
+
+def compact_day(day: date) -> str:
+    """Return a night as ``YYYYMMDD``; strftime would write the year 987 with three digits."""
+    return day.isoformat().replace("-", "")
 
 
 def is_null(value: HeaderValue) -> bool:

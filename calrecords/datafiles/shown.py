@@ -15,5 +15,8 @@ def shown(value: object) -> str:
     >>> shown("BIAS")
     "'BIAS'"
     """
-    quoted = repr(value)
+    try:
+        quoted = repr(value)
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number of thousands of digits"
     return quoted if len(quoted) <= _LONGEST else quoted[:_LONGEST] + "..."

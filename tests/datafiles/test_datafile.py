@@ -50,6 +50,17 @@ def test_a_file_without_a_header_is_described_by_metadata(tmp_path):
     report.verify()
 
 
+@pytest.mark.parametrize("night", ["09870102", None])
+def test_a_night_has_eight_digits_in_any_year(tmp_path, night):
+    path = tmp_path / "x.pdf"
+    path.write_bytes(b"%PDF-")
+    years = {"DAY-OBS": night, "DATE-OBS": "0987-01-02T03:04:05"}
+    report = DataFile(path, metadata={**METADATA, **years})
+    assert report.header["DAY-OBS"] == "09870102"
+    assert report.archive_record()["observation_day"] == "09870102"
+    assert report.store_key == "lsc/fa01/09870102/processed/x.pdf"
+
+
 def test_the_archive_record_of_a_frame(write_frame):
     path = write_frame(
         DAY__OBS="2026-01-01",

@@ -90,6 +90,11 @@ def test_every_fact_of_a_full_header(tmp_path):
     )
 
 
+def test_a_keyword_with_thousands_of_digits_names_no_input():
+    found = facts(**{"IMCOM002": "b", "IMCOM" + "1" * 5_000: "c", "IMCOM1": "a"})
+    assert found.inputs == (("IMCOM1", "a"), ("IMCOM002", "b"))
+
+
 def test_the_image_of_a_catalogue_is_its_input():
     found = facts(OBSTYPE="CATALOG", L1IDCAT="x-e91")
     assert found.inputs == (("L1IDCAT", "x-e91"),)

@@ -189,13 +189,25 @@ def test_metadata_becomes_what_a_header_can_hold():
 
 
 @pytest.mark.parametrize(
-    "bad", [["list"], {"a": 1}, object(), b"x", "nul\0", "\ud800", np.zeros(3), 1j]
+    "bad",
+    [
+        *(["list"], {"a": 1}, object(), b"x", "nul\0", "\ud800", np.zeros(3), 1j),
+        pytest.param(10**70, id="71 digits"),
+        pytest.param(-(10**5_000), id="5,001 digits"),
+    ],
 )
 def test_refuses_metadata_that_no_header_can_hold(bad):
     with pytest.raises(InvalidKeywordError, match=r"x\.fits: A is"):
         checked_metadata({"A": bad}, "x.fits")
 
 
-def test_refuses_a_metadata_keyword_that_is_no_text():
-    with pytest.raises(InvalidKeywordError, match=r"x\.fits: 5 is"):
-        checked_metadata({5: 1}, "x.fits")
+@pytest.mark.parametrize("keyword", [5, None, "A\0", "\ud800", "IMCOM" + "1" * 5_000], ids=str)
+def test_refuses_a_metadata_keyword_that_no_header_can_hold(keyword):
+    with pytest.raises(InvalidKeywordError, match=r"x\.fits: .* is 1, not given for a text") as e:
+        checked_metadata({keyword: 1}, "x.fits")
+    assert str(e.value).isprintable()
+    assert len(str(e.value)) < 300
+
+
+def test_a_number_as_long_as_a_card_is_taken():
+    assert checked_metadata({"K" * 80: 10**70 - 1}, "x.fits") == {"K" * 80: 10**70 - 1}

@@ -21,6 +21,7 @@ def with_long_text(write_frame):
 def test_a_value_from_inside_is_shown_harmlessly():
     assert shown("\x1b[2J\udc80") == "'\\x1b[2J\\udc80'"
     assert len(shown("x" * 10_000)) < 110
+    assert shown(10**5_000) == "a number of thousands of digits"
 
 
 @pytest.mark.parametrize(
