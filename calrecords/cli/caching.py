@@ -82,7 +82,11 @@ def list_files(as_json: bool, **options: Any) -> int:
 @_cache
 @_config
 def verify(as_json: bool, **options: Any) -> int:
-    """Read every file; remove those that are damaged, and fail if there are any."""
+    """Read every file; remove those that are damaged, and fail if there are any.
+
+    Half-written files, locks and temporary folders that killed processes left are cleared away,
+    too. In a cache that is read-only nothing is removed.
+    """
     kept = _made(options)
     found = kept.files()
     damaged = kept.verify()
@@ -90,7 +94,7 @@ def verify(as_json: bool, **options: Any) -> int:
         print_json({"files": len(found), "damaged": damaged})
     else:
         for file in damaged:
-            state = "damaged" if kept.is_read_only else "damaged, and removed"
+            state = "damaged, and still there" if file.path.exists() else "damaged, and removed"
             click.echo(f"{file.path}: {state}", err=True)
         click.echo(f"{len(found)} files, {len(damaged)} damaged")
     return exit_codes.FAILED if damaged else exit_codes.OK

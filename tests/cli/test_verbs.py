@@ -176,7 +176,12 @@ def test_the_cache_is_listed_verified_and_emptied(run, make_frame, tmp_path):
     cached[0].write_bytes(b"damaged")
     verified = run("cache", "verify")
     assert (verified.code, verified.out) == (exit_codes.FAILED, "3 files, 1 damaged\n")
-    assert str(cached[0]) in verified.err
+    assert verified.err == f"{cached[0]}: damaged, and removed\n"
+    cached[0].mkdir(parents=True)
+    verified = run("cache", "verify")
+    assert (verified.code, verified.out) == (exit_codes.FAILED, "3 files, 1 damaged\n")
+    assert verified.err.endswith(f"{cached[0]}: damaged, and still there\n")
+    cached[0].rmdir()
     assert run("cache", "verify", "--json").json == {"files": 2, "damaged": []}
     assert run("cache", "evict", "mask-1").out.startswith("1 files removed")
     assert run("cache", "evict", "--to", "much").code == exit_codes.USAGE
