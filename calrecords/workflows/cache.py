@@ -31,6 +31,7 @@ from calrecords.workflows.cache_files import (
     is_plain_name,
     is_whole,
     mark_used,
+    open_copy,
     part_of,
     remove,
     remove_strays_beside,
@@ -205,7 +206,7 @@ class FileCache:
             if self._verified.get(path) == seen:
                 return path
         try:
-            with path.open("rb") as file:
+            with open_copy(path) as file:
                 _check(frame, digest_stream(file))
         except ChecksumMismatchError as error:
             log.warning("%s: damaged in the cache, and not used: %s", path, error)
@@ -285,7 +286,7 @@ class FileCache:
     def _shrink_besides(self, path: Path) -> None:
         try:
             shrink(self._folder, self._max_bytes, keep=path)
-        except OSError as error:
+        except (OSError, ConfigurationError) as error:
             log.warning("%s: cannot be kept to its size: %s", self._folder, error)
 
     def _write(
@@ -314,13 +315,24 @@ class FileCache:
             return self._private.path
 
     def files(self) -> list[CachedFile]:
-        """Return what the folder holds, the file that was used longest ago first."""
+        """Return what the folder holds, the file that was used longest ago first.
+
+        Raises
+        ------
+        ConfigurationError
+            If it cannot be looked into.
+        """
         return cached_files(self._folder)
 
     def verify(self) -> list[CachedFile]:
-        """Read every file, and return those that are damaged; they are removed.
+        """Read every file, and return those that are damaged; they are removed if they can be.
 
         So is what processes that have ended left half-written.
+
+        Raises
+        ------
+        ConfigurationError
+            If the folder cannot be looked into.
         """
         unlike = [file for file in self.files() if not is_whole(file)]
         damaged = [file for file in unlike if file.path.exists()]

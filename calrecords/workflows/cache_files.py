@@ -6,14 +6,20 @@ import contextlib
 import logging
 import os
 import re
+import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
-from calrecords.errors import FileStoreUnavailableError
+from calrecords.errors import (
+    ChecksumMismatchError,
+    ConfigurationError,
+    FileStoreUnavailableError,
+)
 from calrecords.frames import digest_stream
 from calrecords.workflows.cache_locks import (
     LOCK_SUFFIX,
@@ -93,6 +99,9 @@ def _names_in(folder: Path) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted of many folders
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        msg = f"cannot look into {folder} (CALRECORDS_CACHE_DIR): {error.strerror}"
+        raise ConfigurationError(msg) from error
 
 
 def _used(status: os.stat_result) -> datetime:
@@ -105,18 +114,41 @@ def is_whole(file: CachedFile) -> bool:
     To look is no use of it: where that can be, what was used longest ago stays so.
     """
     try:
-        with open(file.path, "rb", opener=_without_trace) as source:
+        with open_copy(file.path, without_trace=True) as source:
             return digest_stream(source).md5 == file.md5
-    except OSError as error:
+    except (OSError, ChecksumMismatchError) as error:
         log.warning("%s: cannot be read: %s", file.path, error)
         return False
 
 
+def open_copy(path: Path, *, without_trace: bool = False) -> BinaryIO:
+    """Return a file of the cache, open for reading.
+
+    Raises
+    ------
+    ChecksumMismatchError
+        If it is a pipe or a device, which would have no end.
+    OSError
+        If it cannot be opened.
+    """
+    opener = _without_trace if without_trace else _without_waiting
+    file = open(path, "rb", opener=opener)  # noqa: SIM115 - it is returned open
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        msg = f"{path} is no regular file"
+        raise ChecksumMismatchError(msg)
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _without_trace(path: str, flags: int) -> int:
     try:
-        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+        return _without_waiting(path, flags | getattr(os, "O_NOATIME", 0))
     except PermissionError:  # another user's file
-        return os.open(path, flags)
+        return _without_waiting(path, flags)
 
 
 def remove(files: Iterable[CachedFile]) -> list[CachedFile]:

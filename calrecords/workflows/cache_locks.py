@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 LOCK_SUFFIX = ".lock"
 _LONGEST_STEM = 200
 _ATTEMPTS, _PAUSE_S = 10, 0.001
+_MOST_VANISHED = 1_000
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.01, 0.5
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EINTR})
 
@@ -104,13 +105,17 @@ def acquire(path: Path, timeout_s: float) -> int | None:
     """
     lock = beside(path, LOCK_SUFFIX)
     give_up = time.monotonic() + timeout_s
+    vanished = 0
     pause_s = _FIRST_LOOK_S
     while True:
         _make_folder(lock.parent)
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:
-            continue  # another process removed the folder while it was empty
+            vanished += 1  # another process removed the folder while it was empty
+            if vanished > _MOST_VANISHED:  # or the lock is a link to nowhere
+                raise
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

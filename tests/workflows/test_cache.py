@@ -100,6 +100,43 @@ def test_a_file_that_was_damaged_on_disk_is_not_handed_out(fresh, cache, frame):
     assert not path.exists()
 
 
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_endless(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [make_pipe, make_endless])
+def test_a_pipe_or_a_device_in_the_place_of_a_file_is_not_waited_for(make, cache, frame):
+    path = cache.add(frame, writes(DATA))
+    path.unlink()
+    make(path)
+    assert cache.get(frame) is None
+    assert cache.add(frame, writes(DATA)).read_bytes() == DATA
+    path.unlink()
+    make(path)
+    assert [file.path for file in cache.verify()] == [path]
+    assert files_in(cache) == []
+
+
+def test_a_lock_that_leads_nowhere_is_told(cache, frame):
+    path = cache.add(frame, writes(DATA))
+    path.unlink()
+    path.with_name(f"{path.name}.lock").symlink_to("/nowhere/else")
+    with pytest.raises(ConfigurationError, match=r"b\.fits \(CALRECORDS_CACHE_DIR\): No such file"):
+        cache.add(frame, writes(DATA))
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named_with_its_setting(tmp_path):
+    (tmp_path / "cache").symlink_to("cache")
+    cache = FileCache(tmp_path / "cache")
+    for use in (cache.files, cache.verify, cache.shrink):
+        with pytest.raises(ConfigurationError, match=r"cannot look into .*CALRECORDS_CACHE_DIR"):
+            use()
+
+
 def test_what_a_killed_process_left_is_cleared_away(cache, frame):
     folder = cache.path_of(frame).parent
     folder.mkdir(parents=True)
