@@ -13,7 +13,7 @@ from pathlib import Path
 
 from calrecords.errors import StoredFileNotFoundError, UnsafeKeyError
 from calrecords.filestore.base import FileStore
-from calrecords.filestore.key_files import KeyFiles, holds, is_same, is_sha256
+from calrecords.filestore.key_files import KeyFiles, holds, is_obstructed, is_same, is_sha256
 from calrecords.filestore.key_files import digest_of as digest_file
 from calrecords.filestore.keys import is_key
 from calrecords.filestore.listing import Leftover, LeftoverKind, ListedFile
@@ -64,7 +64,7 @@ class ListedFolder(FileStore):
             version = files.version(stored)
             if version is not None and is_same(version, files.published):
                 return True
-            return holds(files.published, stored)
+            return not is_obstructed(files.published) and holds(files.published, stored)
 
     def listed(self, prefix: str = "", *, after: str = "") -> Iterator[ListedFile]:
         """Yield every version, and what another tool has put in a published place.

@@ -62,13 +62,16 @@ class KeyFiles:
         Raises
         ------
         StoredFileNotFoundError
-            If it is neither here nor there.
+            If it is neither here nor there, or something else than a file is in its place.
         ChecksumMismatchError
             If it has not the length that `stored` says.
         """
-        path = self.version(stored)
-        if path is None:
-            return self._open_published(stored)
+        try:
+            path = self.version(stored)
+            if path is None:
+                return self._open_published(stored)
+        except FileStoreRefusedError as error:
+            raise StoredFileNotFoundError(str(error)) from error
         source = path.open("rb")
         length = os.fstat(source.fileno()).st_size
         if stored.size in (None, length):
@@ -163,6 +166,15 @@ def digest_of(path: Path) -> ContentDigest:
     """Return what the bytes of a file are."""
     with path.open("rb") as source:
         return digest_stream(source)
+
+
+def is_obstructed(path: Path) -> bool:
+    """Whether something else than a file is in a place."""
+    try:
+        length_of(path)
+    except FileStoreRefusedError:
+        return True
+    return False
 
 
 def holds(path: Path, stored: StoredFile) -> bool:

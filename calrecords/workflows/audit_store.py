@@ -55,7 +55,7 @@ class StorePart(Part):
             If the store cannot be reached, or a right is missing.
         """
         after, many = int(cursor or 0), self.ground.workers * _EACH
-        closed = _Closed()
+        closed = _Closed(has_seen_any=after > 0)
         with ThreadPoolExecutor(self.ground.workers, "calrecords-audit") as pool:
             while page := self.ground.reads.versions(after, many):
                 stored = [frame for frame in page if frame.current.version.stored() is not None]
@@ -90,9 +90,19 @@ class StorePart(Part):
 
 
 class _Closed:
-    """Files that a store does not let us look at: several in a row, and it is the store itself."""
+    """Files that a store does not let us look at: several in a row, and it is the store itself.
 
-    def __init__(self) -> None:
+    Where it let us look at others, what it refuses is a folder that is closed, or the like, and
+    must not hide what is wrong behind it.
+
+    Parameters
+    ----------
+    has_seen_any : bool
+        Whether it has let us look at some before.
+    """
+
+    def __init__(self, *, has_seen_any: bool) -> None:
+        self._has_seen_any = has_seen_any
         self._in_a_row = 0
         self._names: list[str] = []
 
@@ -102,13 +112,14 @@ class _Closed:
         Raises
         ------
         FileStoreError
-            If it is one of several in a row.
+            If it is one of several in a row, and the store may be away.
         """
         if not isinstance(found, FileStoreError):
-            self._in_a_row = 0
+            self._in_a_row, self._has_seen_any = 0, True
             return found
         self._in_a_row += 1
-        if self._in_a_row >= _MOST_CLOSED:
+        is_one_place = isinstance(found, FileStoreRefusedError) and self._has_seen_any
+        if self._in_a_row >= _MOST_CLOSED and not is_one_place:
             raise found
         log.warning("%s: the store does not let us look at it: %s", frame.filename, found)
         self._names.append(frame.filename)

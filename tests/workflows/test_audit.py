@@ -438,6 +438,60 @@ def test_a_file_that_the_disk_cannot_read_is_damaged_and_one_that_is_closed_is_t
         assert (seen(report), states(report)["store"]) == ([], "not reached")
 
 
+class ClosedFolder(FileSystemStore):
+    """A store of which we may not enter some folders."""
+
+    closed = ()
+
+    def stat(self, stored):
+        if stored.key.startswith(self.closed):
+            msg = f"we may not enter {self.closed[0]}"
+            raise FileStoreRefusedError(msg)
+        return super().stat(stored)
+
+
+@on_disk
+def test_a_closed_folder_hides_nothing_behind_it(world, ingested, make_frame):
+    for n in range(3, 8):
+        ingested.ingest(make_frame(basename=f"bias-{n}", camera="kb70", seed=n), is_master=True)
+    last = ingested.ingest(make_frame(basename="bias-8", seed=8), is_master=True).frame
+    ingested.store.delete(last.version.stored())
+    store = ClosedFolder(world.folder / "store")
+    store.closed = (ingested.get(basename="bias-3").version.key.rpartition("/")[0],)
+    with world.connect(store=store) as cal:
+        report = cal.audit(parts=["store"], clock=later())
+        assert (seen(report), states(report)) == (
+            [("object missing", "bias-8.fits")],
+            {"store": "done"},
+        )
+        assert [(one.count, one.example) for one in report.notices] == [(5, "bias-3.fits")]
+        assert not report.is_decided
+        store.closed = ("",)
+        report = cal.audit(parts=["store"], clock=later())
+        assert (seen(report), states(report)) == ([], {"store": "refused"})
+
+
+@on_disk
+def test_something_else_in_the_place_of_a_file_is_told_and_left_alone(world, ingested):
+    own = world.folder / "store" / ".calrecords" / "versions"
+    for n in (0, 1, 2):
+        version = ingested.get(basename=f"bias-{n}").version
+        aside = own / version.key / version.sha256
+        path = world.folder / "store" / version.key if n == 0 else aside
+        path.unlink()
+        path.mkdir()
+    report = ingested.audit(clock=later())
+    assert seen(report) == [
+        ("object missing", "bias-1.fits"),
+        ("object missing", "bias-2.fits"),
+        ("object not published", "bias-0.fits"),
+    ]
+    assert (states(report)["store"], report.is_decided) == ("done", True)
+    done = ingested.repair(report, apply=True, force=True, clock=later())
+    assert {str(one.state) for one in done.actions} == {"failed"}
+    assert all("is no regular file; move it away" in one.said for one in done.actions)
+
+
 class ClosedList(FileSystemStore):
     """A store that lets us read what we know of, and not look for more."""
 
