@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import logging
 from collections.abc import Iterator
@@ -20,7 +19,9 @@ from calrecords.filestore.keys import check_key
 from calrecords.filestore.s3_bucket import check_bucket, check_version_ids, version_id_of
 from calrecords.filestore.s3_checksums import (
     base64_of,
+    check_head,
     etag_md5,
+    hexadecimal,
     is_same_composite,
     says,
     says_of_parts,
@@ -224,7 +225,7 @@ class S3Store(ListedBucket):
         """
         head = self._head(stored)
         checksum = whole_checksum(head)
-        sha256 = base64.b64decode(checksum).hex() if checksum else head["Metadata"].get("sha256")
+        sha256 = hexadecimal(checksum) if checksum else head["Metadata"].get("sha256")
         md5 = etag_md5(head) or head["Metadata"].get("md5")
         return StoredFile(
             stored.key,
@@ -351,6 +352,7 @@ class S3Store(ListedBucket):
             head: dict[str, Any] = self._client.head_object(
                 ChecksumMode="ENABLED", **self._named(stored)
             )
+            check_head(head)
         return head
 
     def _named(self, stored: StoredFile) -> dict[str, Any]:

@@ -37,6 +37,33 @@ def composite_of(digests: Sequence[bytes]) -> str:
     return f"{base64.b64encode(whole).decode('ascii')}-{len(digests)}"
 
 
+def check_head(head: dict[str, Any]) -> None:
+    """Make sure that an answer says what every answer of S3 to HEAD says.
+
+    Raises
+    ------
+    LookupError
+        If it lacks a length or metadata.
+    ValueError
+        If its checksum cannot be read.
+    """
+    _ = head["ContentLength"], head["Metadata"]
+    checksum = whole_checksum(head)
+    if checksum is not None:
+        hexadecimal(checksum)
+
+
+def hexadecimal(checksum: str) -> str:
+    """Return a checksum, as S3 spells it, in hexadecimal digits.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    return base64.b64decode(checksum, validate=True).hex()
+
+
 def whole_checksum(head: dict[str, Any]) -> str | None:
     """Return the SHA-256 of a whole object, base64, where an answer of S3 has it."""
     checksum = head.get("ChecksumSHA256")
@@ -55,7 +82,7 @@ def _is_composite(checksum: str, head: dict[str, Any]) -> bool:
 def etag_md5(head: dict[str, Any]) -> str | None:
     """Return the MD5 of an object, hexadecimal, where its ETag is one."""
     # Objects in parts, or encrypted with keys of KMS or the customer, have other ETags.
-    etag = head["ETag"].strip('"')
+    etag = head.get("ETag", "").strip('"')
     encrypted = head.get("SSECustomerAlgorithm") or "kms" in head.get("ServerSideEncryption", "")
     return etag if _MD5.fullmatch(etag) and not encrypted else None
 

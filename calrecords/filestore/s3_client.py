@@ -63,6 +63,7 @@ def make_s3_client(
     from botocore.exceptions import BotoCoreError
 
     from calrecords.filestore.s3_deadlines import watch_answers
+    from calrecords.filestore.s3_impostors import refuse_impostors
     from calrecords.filestore.s3_signing import sign_named_payloads
 
     s3: Any = {"addressing_style": addressing_style}
@@ -96,6 +97,7 @@ def make_s3_client(
         raise ConfigurationError(msg) from error
     sign_named_payloads(client)
     watch_answers(client, answer_timeout_s)
+    refuse_impostors(client)
     client.meta.events.register_last("before-call.s3", _send_small_bodies_at_once)
     return client
 

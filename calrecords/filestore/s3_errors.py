@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from calrecords.errors import (
@@ -19,6 +20,7 @@ from calrecords.errors import (
     FileStoreUnavailableError,
     StoredFileNotFoundError,
 )
+from calrecords.filestore.s3_impostors import NotFromS3Error
 
 # Codes are those of the S3 API reference, "Error responses: list of error codes".
 _NOT_FOUND = {"NoSuchKey", "NoSuchVersion", "NotFound", "404"}
@@ -79,6 +81,9 @@ _SETTINGS_AT_FAULT = (
     boto.SSOError,
 )
 
+_CANNOT_BE_READ = (ResponseParserError, LookupError, TypeError, ValueError)
+"""What botocore, or who reads its answers, stumbles over where S3 has not answered."""
+
 
 @contextmanager
 def s3_errors(doing: str, bucket: str) -> Iterator[None]:
@@ -100,6 +105,10 @@ def s3_errors(doing: str, bucket: str) -> Iterator[None]:
         raise failure from None
     except boto.BotoCoreError as error:
         raise _of_client(error, doing, bucket) from None
+    except _CANNOT_BE_READ as error:
+        if isinstance(error, CalRecordsError):
+            raise
+        raise _of_impostor(error, doing, bucket) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +146,19 @@ def _said(error: boto.ClientError) -> S3Answer:
     )
 
 
+def _of_impostor(error: Exception, doing: str, bucket: str) -> CalRecordsError:
+    return FileStoreUnavailableError(
+        f"the S3 file store cannot {doing} (bucket {bucket}): {type(error).__name__}; it was "
+        "answered, but not as S3 answers; does a login page or a proxy answer for it, or does "
+        "S3_ENDPOINT_URL lead elsewhere?"
+    )
+
+
 def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecordsError:
     # Only the name of botocore's error is said.
     name = type(error).__name__
+    if isinstance(error, NotFromS3Error):
+        return _of_impostor(error, doing, bucket)
     what = f"the S3 file store cannot {doing} (bucket {bucket}): {name}"
     if isinstance(error, boto.FlexibleChecksumError):
         return ChecksumMismatchError(f"{what}; the bytes are not those that S3 has a checksum of")

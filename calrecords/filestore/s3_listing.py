@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from calrecords.errors import FileStoreUnavailableError
 from calrecords.filestore.base import FileStore
@@ -14,6 +14,8 @@ from calrecords.filestore.listing import Leftover, LeftoverKind, ListedFile
 from calrecords.filestore.s3_errors import answer_of, s3_errors
 from calrecords.filestore.s3_multipart import check_length
 from calrecords.frames import ContentDigest, StoredFile, digest_stream
+
+_Entry = TypeVar("_Entry")
 
 
 class ListedBucket(FileStore):
@@ -67,15 +69,8 @@ class ListedBucket(FileStore):
         self.check()
         pages = self._client.get_paginator("list_object_versions")
         named = {"Prefix": prefix} | ({"KeyMarker": after} if after else {})
-        for page in self._pages(pages, "list its versions", named):
-            for version in page.get("Versions", []):
-                if version["Key"] != after and is_key(version["Key"]):
-                    yield ListedFile(
-                        key=version["Key"],
-                        size=version["Size"],
-                        modified=version["LastModified"],
-                        version_key=version["VersionId"],
-                    )
+        for page in self._pages(pages, "list its versions", named, _versions_in):
+            yield from (listed for listed in page if listed.key != after and is_key(listed.key))
 
     def leftovers(self, prefix: str = "") -> Iterator[Leftover]:
         """Yield the uploads in parts that were never completed; some may still go on.
@@ -89,15 +84,9 @@ class ListedBucket(FileStore):
         """
         self.check()
         pages = self._client.get_paginator("list_multipart_uploads")
-        for page in self._pages(pages, "list unfinished uploads", {"Prefix": prefix}):
-            for upload in page.get("Uploads", []):
-                if is_key(upload["Key"]):
-                    yield Leftover(
-                        kind=LeftoverKind.UPLOAD,
-                        key=upload["Key"],
-                        name=upload["UploadId"],
-                        began=upload["Initiated"],
-                    )
+        named = {"Prefix": prefix}
+        for page in self._pages(pages, "list unfinished uploads", named, _uploads_in):
+            yield from (upload for upload in page if is_key(upload.key))
 
     def digest_of(self, listed: ListedFile) -> ContentDigest:
         """Download a listed version, and return what its bytes are.
@@ -144,14 +133,41 @@ class ListedBucket(FileStore):
                 raise
         return True
 
-    def _pages(self, pages: Any, doing: str, named: dict[str, str]) -> Iterator[Any]:
+    def _pages(
+        self, pages: Any, doing: str, named: dict[str, str], read: Callable[[Any], list[_Entry]]
+    ) -> Iterator[list[_Entry]]:
         found = iter(pages.paginate(Bucket=self._bucket, **named))
         while True:
             with s3_errors(doing, self._bucket):
                 page = next(found, None)
-            if page is None:
+                entries = None if page is None else read(page)
+            if entries is None:
                 return
-            yield page
+            yield entries
+
+
+def _versions_in(page: Any) -> list[ListedFile]:
+    return [
+        ListedFile(
+            key=version["Key"],
+            size=version["Size"],
+            modified=version["LastModified"],
+            version_key=version["VersionId"],
+        )
+        for version in page.get("Versions", [])
+    ]
+
+
+def _uploads_in(page: Any) -> list[Leftover]:
+    return [
+        Leftover(
+            kind=LeftoverKind.UPLOAD,
+            key=upload["Key"],
+            name=upload["UploadId"],
+            began=upload["Initiated"],
+        )
+        for upload in page.get("Uploads", [])
+    ]
 
 
 def _is_gone(error: FileStoreUnavailableError) -> bool:
