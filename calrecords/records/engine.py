@@ -176,6 +176,7 @@ def _postgresql_arguments(url: URL) -> dict[str, Any]:
         "keepalives_idle": _NOTICE_AFTER_S,
         "keepalives_interval": _NOTICE_AFTER_S // 3,
         "fallback_application_name": "calrecords",
+        "client_encoding": "UTF8",  # a database of SQL_ASCII would answer bytes in place of text
     }
     given = url.query.get("options", "")
     options = given if isinstance(given, str) else " ".join(given)

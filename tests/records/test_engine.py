@@ -213,6 +213,20 @@ def test_a_server_waits_as_long_for_a_lock_as_a_file_does(postgresql_server):
     assert found == ["30s", "UTC", "public", "x"]
 
 
+@pytest.mark.parametrize("asked_for", [None, "SQL_ASCII"])
+def test_a_server_that_knows_no_encoding_is_told_ours(
+    asked_for, postgresql_server, make_version, monkeypatch
+):
+    if asked_for is not None:
+        monkeypatch.setenv("PGCLIENTENCODING", asked_for)
+    place = postgresql_server.empty("template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+    with closing(RecordDatabase(place)) as database:
+        database.upgrade()
+        new = make_version(facts_with={"filter": "r\N{GREEK SMALL LETTER LAMDA}"})
+        assert database.record(new).filter == "r\N{GREEK SMALL LETTER LAMDA}"
+    postgresql_server.drop(place)
+
+
 def test_a_missing_driver_says_what_to_install():
     script = (
         "import sys; sys.modules['psycopg'] = None\n"
