@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from calrecords.errors import RecordNotFoundError, RecordsUnavailableError
 from calrecords.records.database import RecordDatabase
-from calrecords.records.leases import is_gone, new_owner
+from calrecords.records.leases import is_held, new_owner
 from calrecords.records.models import Audit, AuditFinding
 from calrecords.records.storable import plain_json
 
@@ -115,7 +115,7 @@ class Audits:
             row = None if anew else _unfinished(connection, question)
             if row is None:
                 row = _begun(connection, question, now)
-            elif _is_held(row):
+            elif is_held(row.lease_owner, row.lease_until, AUDIT_LEASE):
                 msg = (
                     f"another process is at audit {row.id}, which asks the same; let it finish, "
                     "or begin one of your own"
@@ -284,12 +284,6 @@ def _begun(connection: Connection, question: str, now: datetime) -> Any:
     key = connection.execute(sa.insert(_audits), values).inserted_primary_key
     assert key is not None
     return connection.execute(sa.select(_audits).where(_audits.c.id == key[0])).one()
-
-
-def _is_held(row: Any) -> bool:
-    if row.lease_owner is None or row.lease_until is None:
-        return False
-    return row.lease_until > datetime.now(UTC) and not is_gone(row.lease_owner)
 
 
 def _audit_of(row: Any) -> RecordedAudit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,7 +14,7 @@ from calrecords.records.auditing import batched
 from calrecords.records.database import RecordDatabase
 from calrecords.records.journal import one_at_a_time
 from calrecords.records.journal_entries import UNFINISHED
-from calrecords.records.leases import is_gone
+from calrecords.records.leases import is_held
 from calrecords.records.models import Frame, JournalEntry, Version
 from calrecords.vocabulary import IngestionState
 
@@ -214,12 +214,6 @@ def _row_of(row: sa.Row[tuple[object, ...]]) -> JournalRow:
     return JournalRow(
         *(row.id, row.basename, row.extension, row.path, row.state, row.key),
         *(row.md5, row.sha256, row.size, row.version_key, row.frame_id, row.updated_at),
-        is_live=_is_live(row.lease_owner, row.lease_until),
+        is_live=is_held(row.lease_owner, row.lease_until),
         error=row.error,
     )
-
-
-def _is_live(owner: str | None, until: datetime | None) -> bool:
-    if owner is None or until is None:
-        return False
-    return until > datetime.now(UTC) and not is_gone(owner)

@@ -30,7 +30,7 @@ from calrecords.records.journal_entries import (
     new_row,
     start_again,
 )
-from calrecords.records.leases import LEASE, is_gone, new_owner
+from calrecords.records.leases import LEASE, is_held, new_owner
 from calrecords.records.models import Frame, JournalEntry
 from calrecords.records.naming import demand_identity
 from calrecords.records.prepared import execute
@@ -303,9 +303,7 @@ def _make_free(connection: Connection, rows: Sequence[Any]) -> bool:
 
 
 def _is_live(row: Any) -> bool:
-    if row.lease_until is None:
-        return False
-    return row.lease_until > datetime.now(UTC) and not is_gone(row.lease_owner)
+    return is_held(row.lease_owner, row.lease_until)
 
 
 def _is_to_start_again(entry: JournalEntry) -> bool:

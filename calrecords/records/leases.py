@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +21,34 @@ def new_owner() -> str:
 @lru_cache(maxsize=1)
 def _this_process(pid: int) -> str:
     return f"{_where()}|{pid}|{_started(pid)}"
+
+
+def is_held(owner: str | None, until: datetime | None, lease: timedelta = LEASE) -> bool:
+    """Return whether a claim holds now: its time is not over, and its process has not ended.
+
+    One that would hold longer than any can was made by a clock that ran ahead. It holds as long
+    as its process is seen to live; else nobody could take over from a host that went down with
+    such a clock until that time has come.
+
+    Parameters
+    ----------
+    owner : str or None
+        Whose claim it is, as `new_owner` names it; None where nobody has one.
+    until : datetime or None
+        When it ends, by the clock of its host.
+    lease : timedelta, optional
+        How long such claims hold when they are not renewed.
+    """
+    if owner is None or until is None or is_gone(owner):
+        return False
+    left = until - datetime.now(UTC)
+    longest = lease + LEASE
+    return timedelta() < left <= (timedelta.max if _is_here(owner) else longest)
+
+
+def _is_here(owner: str) -> bool:
+    """Return whether we could see the process that made a claim."""
+    return owner.partition("|")[0] == _where()
 
 
 def is_gone(owner: str) -> bool:

@@ -102,6 +102,13 @@ def test_an_audit_that_was_left_too_long_is_free(audits, sql):
     assert audits.begin("all", NOW).audit.id == 1
 
 
+def test_an_audit_that_was_left_by_a_wrong_clock_is_free(audits, sql):
+    audits.begin("all", NOW)
+    far = "lease_until = '2999-01-01 00:00:00.000000'"
+    sql(f"UPDATE audits SET lease_owner = 'elsewhere:boot:pid|1|1|0', {far}", "SELECT 1")
+    assert audits.begin("all", NOW).audit.id == 1
+
+
 def test_what_other_audits_saw_is_told_with_when_it_was_first(audits):
     for day in (3, 1, 2):
         held = audits.begin("all", NOW, anew=True)

@@ -26,6 +26,17 @@ def test_the_hold_of_another_host_ends_with_its_time(journal, make_intent, sql):
     assert journal.claim(claim.ingestion.id) is not None
 
 
+def test_the_hold_of_a_host_that_went_down_with_a_wrong_clock_is_void(journal, make_intent, sql):
+    claim = journal.intend(make_intent())
+    far = "lease_until = '2999-01-01 00:00:00.000000'"
+    sql(f"UPDATE ingestions SET lease_owner = '{OF_ANOTHER_HOST}', {far}", "SELECT 1")
+    assert journal.look(claim.ingestion.id) == Standing(claim.ingestion, is_held=False)
+    taken = journal.claim(claim.ingestion.id)
+    taken.advance(STORED, version_key="v1")
+    with pytest.raises(RecordsUnavailableError, match="another worker has taken over"):
+        claim.advance(STORED, version_key="v1")
+
+
 def run_out(sql):
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
     sql(f"UPDATE ingestions SET lease_until = '{past}'", "SELECT 1")

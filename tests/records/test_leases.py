@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calrecords.records.leases import is_gone, new_owner
+from calrecords.records.leases import LEASE, is_gone, is_held, new_owner
 
 HOLD = (
     "import sys; from calrecords.records.leases import new_owner; "
@@ -97,3 +98,38 @@ def test_another_users_process_is_judged_by_its_start():
         os.setuid(65534)
         os._exit(2 * is_gone(changed(ours, 2, "1")) + is_gone(ours))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+
+
+ELSEWHERE = "elsewhere:boot:pid|1|1|0"
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("left", "lease", "holds"),
+    [
+        (-LEASE, LEASE, False),
+        (LEASE, LEASE, True),
+        (1.5 * LEASE, LEASE, True),
+        (2 * LEASE + DAY, LEASE, False),
+        (2 * LEASE + DAY, DAY, False),
+        (LEASE / 2 + DAY, DAY, True),
+        (1000 * DAY, DAY, False),
+    ],
+)
+def test_what_would_hold_longer_than_any_was_made_by_a_wrong_clock(left, lease, holds):
+    assert is_held(ELSEWHERE, datetime.now(UTC) + left, lease) is holds
+
+
+def test_a_process_that_is_seen_to_live_holds_what_it_has_whatever_its_clock_was(holder):
+    process, owner = holder
+    until = datetime.now(UTC) + 1000 * DAY
+    assert is_held(owner, until)
+    assert is_held(new_owner(), until)
+    process.kill()
+    process.wait()
+    assert not is_held(owner, until)
+
+
+@pytest.mark.parametrize("hold", [(None, None), (ELSEWHERE, None), (None, datetime.now(UTC) + DAY)])
+def test_what_nobody_has_is_not_held(hold):
+    assert not is_held(*hold)
