@@ -19,6 +19,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Connection, Engine
 
 from calrecords.errors import ConfigurationError
+from calrecords.records.urls import HOW_TO_WRITE
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def make_engine(url: URL, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> Engi
     Raises
     ------
     ConfigurationError
-        If the driver of the database is not installed.
+        If the driver of the database is not installed, or the URL names no host that can be.
     """
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(
@@ -77,6 +78,9 @@ def _make_server_engine(url: URL, answer_timeout_s: float) -> Engine:
     except ImportError as error:
         msg = "PostgreSQL needs a driver; install it with: pip install 'calrecords[postgres]'"
         raise ConfigurationError(msg) from error
+    except exc.ArgumentError:
+        msg = f"CALRECORDS_DB_URL cannot be read: hosts or ports are amiss; {HOW_TO_WRITE}"
+        raise ConfigurationError(msg) from None
 
     def connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
         from calrecords.records.postgresql_deadlines import connect_in_time

@@ -12,8 +12,12 @@ from calrecords.errors import ConfigurationError
 
 HOW_TO_WRITE = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
 
-_HALF_A_URL = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?:", re.IGNORECASE)
-_KEYWORDS = re.compile(r"\s*(host|hostaddr|port|dbname|user|password|service)\s*=")
+_HALF_A_URL = re.compile(
+    r"(sqlite|postgres(ql)?)(\+\w+)?(:|//)|/{0,2}[^/:@]+:[^@]*@[^/]", re.IGNORECASE
+)
+_KEYWORDS = re.compile(
+    r"\s*(host|hostaddr|port|dbname|user|service)\s*=|.*\bpassword\s*=", re.DOTALL
+)
 _NO_FILE = frozenset({"", ":memory:"})
 
 
@@ -37,8 +41,11 @@ def database_url(database: str | Path) -> URL:
     url = _parsed(database)
     kind = url.get_backend_name()
     if kind in {"postgresql", "postgres"}:
-        if "@" in f"{url.host}{url.database}":
-            msg = "CALRECORDS_DB_URL has one @ too many; in a password write %40 for @, %2F for /"
+        if "@" in f"{url.host}{url.database}{_not_an_option(database)}":
+            msg = (
+                "CALRECORDS_DB_URL has one @ too many; in a password write %40 for @, %3F for ?, "
+                "%2F for /"
+            )
             raise ConfigurationError(msg)
         return url.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
@@ -53,6 +60,12 @@ def database_url(database: str | Path) -> URL:
 def shown(url: URL) -> str:
     """Return a database URL as it may be shown: without password and options."""
     return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _not_an_option(database: str) -> str:
+    """Return what stands among the options of a URL with a login, and gives none a value."""
+    _, _, options = database.partition("@")[2].partition("?")
+    return "".join(part for part in options.split("&") if "=" not in part)
 
 
 def _parsed(database: str) -> URL:

@@ -30,7 +30,7 @@ from calrecords.workflows.setting_values import (
 MASK = "********"
 CONFIG_NAME = "calrecords.toml"
 _APPLICATION = "calrecords"
-_HALF_A_LOGIN = re.compile(r"password\s*=|^\w[\w+]*:[^/]*@", re.IGNORECASE)
+_HALF_A_LOGIN = re.compile(r"password\s*=|^/{0,2}[^/:@]+(:|//)[^@]*@", re.IGNORECASE)
 """What is no URL, and was meant as one with a password in it."""
 
 _NOT_PICKLED = "settings may be secret, and are not pickled; read them in each process"

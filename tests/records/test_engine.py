@@ -243,6 +243,15 @@ def test_a_missing_driver_says_what_to_install():
     )
 
 
+@pytest.mark.parametrize("options", ["port=topsecret", "host=a,b&port=1,2,3"])
+@pytest.mark.parametrize("verb", ["open", "upgrade", "revision"])
+def test_hosts_and_ports_that_cannot_be_are_a_settings_fault(options, verb):
+    database = RecordDatabase(f"postgresql://operator:topsecret@/records?{options}")
+    with pytest.raises(ConfigurationError, match="CALRECORDS_DB_URL cannot be read") as raised:
+        getattr(database, verb)()
+    assert "topsecret" not in str(raised.value)
+
+
 def test_making_an_engine_opens_nothing(tmp_path):
     make_engine(database_url(tmp_path / "records.sqlite"))
     make_engine(database_url("postgresql://nobody@nowhere.invalid/records"))

@@ -30,6 +30,7 @@ HERE = Path.cwd()
         ("postgresql+asyncpg://u@h/n", "postgresql+psycopg://u@h/n"),
         ("postgresql+psycopg2://u@[::1]:5432/n", "postgresql+psycopg://u@[::1]:5432/n"),
         ("postgresql://h/n?sslmode=require", "postgresql+psycopg://h/n?sslmode=require"),
+        ("postgresql://u:a?b/c@h/n", "postgresql+psycopg://u:a%3Fb%2Fc@h/n"),
         ("postgresql:///n?host=/run/pg", "postgresql+psycopg:///n?host=%2Frun%2Fpg"),
     ],
 )
@@ -85,7 +86,13 @@ def test_refuses_what_is_no_database_for_records(written, says):
     [
         "postgresql://me:p@ss@host/records",
         "postgresql://me:p@ss/word@host/records",
+        "postgresql://me:5@ss?hunter2@host/records",
         "host=db.example.org password=hunter2 dbname=records",
+        "sslmode=require password=hunter2 dbname=records",
+        "passfile=/etc/pass password = 'hunter2'",
+        "me:hunter2@host/records",
+        "//me:hunter2@host/records",
+        "postgresql//me:hunter2@host/records",
     ],
 )
 def test_a_password_that_is_not_encoded_is_refused_without_a_word_of_it(database):

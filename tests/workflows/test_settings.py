@@ -162,6 +162,22 @@ def test_secrets_are_masked_wherever_settings_are_shown(read):
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:/me:hunter2@host/records",
+        "postgresql//me:hunter2@host/records",
+        "//me:hunter2@host/records",
+        "me:hunter2@host/records",
+        "sslmode=require password=hunter2",
+    ],
+)
+def test_what_is_half_a_login_is_masked_whole(read, url):
+    settings = read(environment={"CALRECORDS_DB_URL": url})
+    [value] = [value for value in settings.values() if value.setting.name == "db_url"]
+    assert (value.shown(), settings["db_url"]) == (MASK, url)
+
+
+@pytest.mark.parametrize(
     ("store", "expected"),
     [
         ("s3://frames/", {"filestore_type": "s3", "bucket": "frames"}),
