@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import requests
@@ -12,6 +13,7 @@ from calrecords.archive.faults import guarded
 
 READ_BYTES = 1 << 16
 _START_BYTES = 256
+_LENGTH = re.compile(r"[0-9]{1,18}(?:, *[0-9]{1,18})*")
 _EARNED_BYTES_PER_S = 256 * 1024
 
 
@@ -43,7 +45,17 @@ class OpenFile:
     def says_its_length(self) -> bool:
         """Whether an early end would be noticed."""
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-        return chunked or "Content-Length" in self.headers
+        return chunked or self._is_announced
+
+    @property
+    def encoding(self) -> str:
+        """How the body was packed on its way, though it was asked for as it is; mostly empty."""
+        named = self.headers.get("Content-Encoding", "").strip().lower()
+        return "" if named == "identity" else named
+
+    @property
+    def _is_announced(self) -> bool:
+        return _LENGTH.fullmatch(self.headers.get("Content-Length", "").strip()) is not None
 
     def read(self, size: int) -> bytes:
         """Return up to this many bytes, and up to `READ_BYTES`; none at the end.
@@ -56,7 +68,7 @@ class OpenFile:
         data = guarded(lambda: self._read(min(size, READ_BYTES)), self.call, self._deadline)
         if len(self.start) < _START_BYTES:
             self.start += data[:_START_BYTES]
-        if "Content-Length" in self.headers:
+        if self._is_announced:
             self._deadline.extend(len(data) / _EARNED_BYTES_PER_S)
         return data
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import tracemalloc
 
 import pytest
 import requests
@@ -100,6 +101,9 @@ BROKEN = {
     "half chunk": lambda r: r.bytes(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nabc", then="close"
     ),
+    "chunk below zero": lambda r: r.bytes(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc", then="close"
+    ),
     "two lengths": lambda r: r.bytes(
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\n{}", then="close"
     ),
@@ -123,6 +127,18 @@ def test_an_answer_that_is_too_long_is_not_read(server, once, replies, length):
     server.will(replies.raw(200, b" " * 5000 + b"{}", length=length))
     with pytest.raises(ArchiveUnavailableError, match="more than 4096 bytes"):
         once.frame(5)
+
+
+def test_a_chunk_of_minus_one_byte_is_not_read_to_its_end(server, once, replies):
+    chunk = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n" + b" " * 30_000_000
+    server.will(replies.bytes(chunk, then="close"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArchiveUnavailableError, match="broken off"):
+            once.frame(5)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", BROKEN)
