@@ -132,8 +132,14 @@ class Download:
                 f"archive lists it, but its address ({file.call}) has no file"
             )
             raise StoredFileNotFoundError(msg)
-        if is_passing(file.status) or file.status < 300:
+        if is_passing(file.status):
             raise_for(file.answer(), right="")
+        if file.status < 300:
+            msg = (
+                f"{_name(frame)}: {file.call} was answered {file.status}, and a whole file comes "
+                "with 200; does something answer in place of the archive's file store?"
+            )
+            raise ArchiveUnavailableError(msg)
         msg = (
             f"{_name(frame)}: {file.call} was refused ({file.status}); the archive signs such "
             "addresses, so its clock or its rights on its file store may be at fault"
@@ -153,9 +159,12 @@ class Download:
         if not file.says_its_length:
             msg = f"{file.call} ended after {digest.size} bytes with another checksum"
             return CutShortError(msg)
+        why = "the file was overwritten or damaged where the archive keeps it"
+        if file.encoding:
+            why = f"it came as Content-Encoding {file.encoding!r:.80}; does a proxy pack files?"
         return ChecksumMismatchError(
             f"{_name(frame)}: {file.call} has md5 {digest.md5} ({digest.size} bytes), not "
-            f"{self._md5}; the file was overwritten or damaged where the archive keeps it"
+            f"{self._md5}; {why}"
         )
 
 

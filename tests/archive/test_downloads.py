@@ -1,5 +1,6 @@
 """A download gives the recorded bytes, or says why not."""
 
+import gzip
 import hashlib
 import io
 import logging
@@ -129,6 +130,13 @@ BROKEN = {
     "half chunk": lambda r: r.bytes(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nabc", then="close"
     ),
+    "chunk below zero": lambda r: r.bytes(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc", then="close"
+    ),
+    "cut short, the length no length, unannounced": lambda r: r.raw(
+        200, DATA[:1000], length=-1, then="close"
+    ),
+    "a part": lambda r: r.raw(206, DATA, content_range=f"bytes 0-{len(DATA) - 1}/{len(DATA)}"),
     "reset": lambda r: r.reset(),
     "server error": lambda r: r.html(500),
     "slow down": lambda r: r.raw(503, b"<Error><Code>SlowDown</Code></Error>"),
@@ -190,6 +198,18 @@ def test_a_packed_file_is_not_unpacked_on_the_way(archive, client, store, replie
     store.will(replies.raw(200, DATA, content_encoding="gzip"))
     assert client.download(frame, MD5, io.BytesIO()) == DIGEST
     assert store.seen[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_file_that_was_packed_on_the_way_says_so(archive, client, store, replies, frame):
+    store.will(replies.raw(200, gzip.compress(DATA), content_encoding="gzip"))
+    with pytest.raises(ChecksumMismatchError, match="Content-Encoding 'gzip'; does a proxy"):
+        client.download(frame, MD5, io.BytesIO())
+
+
+def test_what_is_no_whole_file_is_told_by_its_status(archive, client, store, replies, frame):
+    store.will(replies.raw(206, DATA))
+    with pytest.raises(ArchiveUnavailableError, match="was answered 206, and a whole file comes"):
+        client.download(frame, MD5, io.BytesIO())
 
 
 def test_follows_a_redirect_of_the_store_to_another_origin(
