@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from calrecords.errors import ArchiveError, ArchiveRefusedError, ArchiveUnavaila
 
 _LONGEST_QUOTE = 600
 _EXISTS = "already exists"
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,8 @@ def _quoted(answer: Answer) -> str:
         " ".join(texts) if field == "detail" else f"{field}: {' '.join(texts)}"
         for field, texts in complaints.items()
     ]
-    text = "".join(c if c.isprintable() else " " for c in "; ".join(parts))
+    safe = (_ADDRESS.sub(lambda found: without_secrets(found[0]), part) for part in parts)
+    text = "".join(c if c.isprintable() else " " for c in "; ".join(safe))
     if len(text) > _LONGEST_QUOTE:
         text = text[:_LONGEST_QUOTE] + " ..."
     return f": {text}" if text else ""

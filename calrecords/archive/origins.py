@@ -64,8 +64,8 @@ def without_secrets(url: str) -> str:
         path = urlsplit(url).path
     except ValueError:
         return "an address that cannot be read"
-    plain = "".join(letter if letter.isprintable() else "?" for letter in path)
-    return f"{scheme}://{_netloc(scheme, host, port)}{plain}"
+    plain = f"{scheme}://{_netloc(scheme, host, port)}{path}"
+    return "".join(letter if letter.isprintable() else "?" for letter in plain)
 
 
 def normalised_root(root: str, service: Service = ARCHIVE) -> str:

@@ -5,7 +5,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from calrecords.archive.answers import Answer, looks_like_html
+from calrecords.archive.answers import Answer, looks_like_html, raise_for
+from calrecords.errors import ArchiveError
 
 
 def answer(body=b"", status=400, **headers):
@@ -78,6 +79,15 @@ def test_what_exists_is_told_from_what_is_wrong(pair, name, existing):
 )
 def test_a_version_exists_only_where_nothing_else_was_refused(body):
     assert answer(body).existing == frozenset()
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_an_address_in_a_complaint_is_quoted_without_its_secrets(status):
+    body = b'{"url": "https://h/a.fits?sig=SECRET", "detail": "see HTTP://u:SECRET@h/b \\"x\\""}'
+    with pytest.raises(ArchiveError) as caught:
+        raise_for(answer(body, status), right="")
+    assert f'({status}): url: https://h/a.fits; see http://h/b "x"' in str(caught.value)
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_wait_may_be_a_date():

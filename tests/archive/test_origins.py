@@ -73,6 +73,7 @@ def test_an_origin_is_scheme_host_and_port(url, origin):
     [
         ("https://u:SECRET@h:1/a/b?sig=SECRET#SECRET", "https://h:1/a/b"),
         ("http://h/a\x00\x1b[2J\u202e/b", "http://h/a??[2J?/b"),
+        ("http://h\u202e\x85/b", "http://h??/b"),
         ("mailto:SECRET", "an address that cannot be read"),
         ("http://[SECRET", "an address that cannot be read"),
     ],
