@@ -218,7 +218,7 @@ class Known:
         """Return whether a file may be all that is left of a frame that was recorded once."""
         if not row.is_recorded or row.key != one.key:
             return False
-        if any(row.md5 == known.md5 for known in self.objects if known.basename == row.basename):
+        if any(_is_recorded_as(row, known) for known in self.objects):
             return False
         if one.version_key is not None:
             return row.version_key == one.version_key
@@ -244,6 +244,12 @@ class Known:
         except StoredFileNotFoundError:
             return True  # it is gone, and nothing is wrong with that
         return any((row.md5 or row.version_key) == found for row in unsure)
+
+
+def _is_recorded_as(row: JournalRow, known: ObjectRow) -> bool:
+    """Return whether a record is of what was ingested, and says so in full."""
+    is_same = (known.basename, known.md5) == (row.basename, row.md5)
+    return is_same and known.sha256 in {None, row.sha256}
 
 
 def basename_of(key: str) -> str:

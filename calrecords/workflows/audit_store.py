@@ -37,6 +37,8 @@ _EACH = 8
 _MOST_CLOSED = 3
 """How many files in a row the store may not let us look at before it is taken to be away."""
 
+_OF_BYTES = frozenset({FaultKind.OBJECT_MISSING, FaultKind.OBJECT_DAMAGED})
+
 
 class StorePart(Part):
     """Looks at the file of every recorded version; reads it whole if that is asked for."""
@@ -155,6 +157,13 @@ def look_at(ground: AuditGround, frame: AuditedFrame) -> Finding | None:
     FileStoreError
         If the store cannot be asked.
     """
+    fault = _file_fault(ground, frame)
+    if fault is not None and fault.kind in _OF_BYTES:
+        return _as_ingested(ground, frame) or fault
+    return fault
+
+
+def _file_fault(ground: AuditGround, frame: AuditedFrame) -> Finding | None:
     one = frame.current
     stored = one.version.stored()
     if stored is None or not ground.is_settled(one.recorded_at):
@@ -178,6 +187,28 @@ def look_at(ground: AuditGround, frame: AuditedFrame) -> Finding | None:
     if one.is_current and not ground.store.is_published(stored) and is_newest(ground, frame):
         what = "the store has it aside, and readers do not find it at its key"
         return _finding(ground, frame, FaultKind.OBJECT_NOT_PUBLISHED, what)
+    return None
+
+
+def _as_ingested(ground: AuditGround, frame: AuditedFrame) -> Finding | None:
+    """Return that a record is what is wrong, where the store has what the journal says it got."""
+    version = frame.current.version
+    recorded = (version.sha256, version.size)
+    for row in ground.journal.of_names([frame.basename]):
+        if not row.is_recorded or row.md5 != version.md5 or recorded == (row.sha256, row.size):
+            continue
+        was = StoredFile(str(version.key), str(version.version_key), row.md5, row.sha256, row.size)
+        try:
+            digest = _digest_of(ground.store, was)
+        except (StoredFileNotFoundError, ChecksumMismatchError, UnsafeKeyError):
+            continue
+        if digest == ContentDigest(row.md5, row.sha256, row.size):
+            said = (
+                f"version {version.version_key} is recorded with {version.size} bytes and SHA-256 "
+                f"{version.sha256}; it was ingested with {row.size} and {row.sha256}, which the "
+                "store has"
+            )
+            return _checksum_wrong(ground, frame, said, row.md5, true_sha256=row.sha256)
     return None
 
 
@@ -219,18 +250,20 @@ def _as_found(stored: StoredFile, digest: ContentDigest) -> StoredFile:
 def _wrong_checksum(ground: AuditGround, frame: AuditedFrame, md5: str) -> Finding:
     """Return that a record contradicts itself: its SHA-256 is that of the bytes."""
     version = frame.current.version
-    return ground.finding(
-        FaultKind.CHECKSUM_WRONG,
-        frame.filename,
+    said = (
         f"version {version.version_key} is recorded with md5 {version.md5}, and with the SHA-256 "
-        f"of bytes whose md5 is {md5}, which the store has",
-        {
-            "basename": frame.basename,
-            "md5": version.md5,
-            "true_md5": md5,
-            "version_key": version.version_key,
-        },
+        f"of bytes whose md5 is {md5}, which the store has"
     )
+    return _checksum_wrong(ground, frame, said, md5)
+
+
+def _checksum_wrong(
+    ground: AuditGround, frame: AuditedFrame, said: str, true_md5: str, **what: str
+) -> Finding:
+    version = frame.current.version
+    what = {"md5": str(version.md5), "true_md5": true_md5, **what}
+    named = {"basename": frame.basename, "version_key": version.version_key}
+    return ground.finding(FaultKind.CHECKSUM_WRONG, frame.filename, said, {**named, **what})
 
 
 def is_newest(ground: AuditGround, frame: AuditedFrame) -> bool:

@@ -16,7 +16,7 @@ from calrecords.errors import (
     StoredFileNotFoundError,
     TransientError,
 )
-from calrecords.frames import CalibrationFrame, StoredFile, digest_stream
+from calrecords.frames import CalibrationFrame, ContentDigest, StoredFile, digest_stream
 from calrecords.records import AuditedFrame
 from calrecords.workflows.audit_faults import FaultKind, Finding
 from calrecords.workflows.audit_store import is_newest, look_at
@@ -49,7 +49,15 @@ def put_back(ground: RepairGround, finding: Finding) -> Done:
         path = ground.fetcher.fetch(recorded)
     except (StoredFileNotFoundError, ChecksumMismatchError, RecordNotFoundError) as error:
         return left(f"its bytes cannot be had any more: {error}")
-    anew = _put(ground, frame, stored, path, recorded, is_damaged=_is_damaged(finding))
+    with path.open("rb") as file:
+        digest = digest_stream(file)
+    if not _is_of(stored, digest):
+        return left(
+            f"what can be had has the recorded md5, but {digest.size} bytes and SHA-256 "
+            f"{digest.sha256}, where {stored.size} and {stored.sha256} are recorded; find out "
+            "which of the two is right"
+        )
+    anew = _put(ground, frame, stored, path, recorded, digest, is_damaged=_is_damaged(finding))
     ground.fixes.version_key(one.id, one.version.version_key, anew.version_key)
     if one.is_current and is_newest(ground.audited, frame):
         _publish(ground, frame, anew)
@@ -67,16 +75,20 @@ def _put(
     stored: StoredFile,
     path: Path,
     recorded: CalibrationFrame,
+    digest: ContentDigest,
     *,
     is_damaged: bool,
 ) -> StoredFile:
     store = ground.audited.store
     put = partial(store.put_anew, stored) if is_damaged else partial(store.put, stored.key)
     with path.open("rb") as file:
-        digest = digest_stream(file)
-        file.seek(0)
         content_type = _content_type(ground, path, frame)
         return put(file, digest, content_type=content_type, dateobs=recorded.dateobs)
+
+
+def _is_of(stored: StoredFile, digest: ContentDigest) -> bool:
+    """Return whether bytes are those of a version in all that is recorded of it."""
+    return stored.sha256 in {None, digest.sha256} and stored.size in {None, digest.size}
 
 
 def publish(ground: RepairGround, finding: Finding) -> Done:

@@ -64,16 +64,20 @@ def mend_checksum(ground: RepairGround, finding: Finding) -> Done:
     if ground.is_busy(frame.basename):
         return BUSY
     wanted, version_key = str(finding.what["true_md5"]), str(finding.what["version_key"])
-    if version_of(frame, wanted) is not None:
+    other = version_of(frame, wanted)
+    if other is not None and other.id != one.id:
         return left("another version of this frame is recorded with these bytes")
     digest = _stored_bytes(ground, one, version_key, wanted)
     if digest is None and ground.audited.archive is not None:
         digest = _archived_bytes(ground, frame, wanted)
     if digest is None:
         return left(f"no bytes with md5 {wanted} can be had, so that may be what is wrong")
+    if digest.sha256 != finding.what.get("true_sha256", digest.sha256):
+        return left("the bytes that can be had are not those that were ingested")
     ground.fixes.content(one.id, one.version.md5, digest)
     ground.fixes.version_key(one.id, one.version.version_key, version_key)
-    return done(f"recorded with md5 {digest.md5}, which the bytes have")
+    said = f"md5 {digest.md5}, SHA-256 {digest.sha256} and {digest.size} bytes"
+    return done(f"recorded with {said}, which the bytes have")
 
 
 def mend_version_key(ground: RepairGround, finding: Finding) -> Done:

@@ -310,6 +310,62 @@ def test_frame_ids_that_were_swapped_find_their_way_back(world, ingested):
     assert [ingested.get(basename=f"bias-{n}").frame_id for n in range(3)] == right
 
 
+WRONG_IN_RECORDS = {"sha256": "ab" * 32, "size": 4711}
+
+
+def edit(world, name, column):
+    """Change what is recorded of the bytes of a frame behind our back; return the value."""
+    wrong = WRONG_IN_RECORDS[column]
+    number = "(SELECT id FROM calibration_frames WHERE basename = ?)"
+    change = f"UPDATE frame_versions SET {column} = ? WHERE calibration_frame_id = {number}"
+    records(world, (change, wrong, name))
+    return wrong
+
+
+@on_disk
+@pytest.mark.parametrize("column", WRONG_IN_RECORDS)
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_a_record_that_was_edited_is_mended_by_what_was_ingested(
+    world, ingested, make_frame, column, is_cached
+):
+    mask = ingested.register(make_frame(basename="mask", obstype="BPM"), is_master=True).frame
+    frames = [ingested.get(basename="bias-1"), mask]
+    for frame in frames:
+        if is_cached:
+            ingested.fetch(frame)
+        edit(world, frame.basename, column)
+    done = repaired(ingested, parts=["archive", "store", "objects"])
+    assert states(done) == {"bias-1.fits": "done", "mask.fits": "done"}
+    assert [ingested.get(basename=frame.basename) for frame in frames] == frames
+    assert seen(ingested.audit(depth="full", clock=later(), anew=True)) == []
+
+
+@on_disk
+@pytest.mark.parametrize("column", WRONG_IN_RECORDS)
+def test_a_record_that_nothing_else_bears_out_is_not_called_mended(world, ingested, column):
+    frame = ingested.get(basename="bias-1")
+    ingested.fetch(frame)
+    wrong = edit(world, "bias-1", column)
+    records(world, ("DELETE FROM ingestions",))
+    done = repaired(ingested, parts=["store"])
+    assert states(done) == {"bias-1.fits": "left"}
+    assert f"{frame.version.size} bytes and SHA-256 {frame.version.sha256}" in said(done)
+    assert str(wrong) in said(done)
+
+
+@on_disk
+def test_bytes_of_a_record_that_was_edited_are_not_taken_for_nobodys(world, ingested, make_frame):
+    mask = ingested.register(make_frame(basename="mask", obstype="BPM"), is_master=True).frame
+    edit(world, "mask", "sha256")
+    for days in (1, 3):
+        report = ingested.audit(clock=later(24 * days), anew=True)
+        assert seen(report) == [("checksum wrong", "mask.fits")]
+        ingested.repair(
+            report, apply=True, force=True, only=["object unknown"], clock=later(24 * days)
+        )
+    assert ingested.store.find(mask.version.key, mask.version.stored()) is not None
+
+
 def test_bytes_come_back_from_a_copy_of_another_name(world, ingested, make_frame):
     path = make_frame(basename="mask", obstype="BPM")
     ingested.register(path, is_master=True)
