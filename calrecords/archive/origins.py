@@ -115,13 +115,23 @@ def checked_token(
         )
         raise ConfigurationError(msg)
     scheme, host, _ = origin_of(root)
-    if scheme == "http" and not _is_loopback(host) and not allow_plain_http:
+    if scheme == "http" and not is_loopback(host) and not allow_plain_http:
         msg = (
             f"the token would be sent unencrypted to {root}; make {service.root_setting} an "
             "https address, or set allow_plain_http = true"
         )
         raise ConfigurationError(msg)
     return token
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, whatever a resolver says of it."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class OriginTokenAuth(AuthBase):
@@ -177,12 +187,3 @@ def _netloc(scheme: str, host: str, port: int) -> str:
 
 def _carries_more(parts: SplitResult) -> bool:
     return bool(parts.username is not None or parts.query or parts.fragment)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
+from requests.utils import select_proxy
 
 from calrecords.archive.answers import Answer
 from calrecords.archive.bodies import READ_BYTES, OpenFile
@@ -20,6 +21,7 @@ from calrecords.archive.origins import (
     NoAuth,
     OriginTokenAuth,
     Service,
+    is_loopback,
     origin_of,
     without_secrets,
 )
@@ -225,6 +227,8 @@ class Transport:
         settings = self._settings.get(key)
         if settings is None or not self._owned:
             settings = self._session.merge_environment_settings(url, {}, True, None, None)
+            if _is_led_away(url, settings["proxies"]):
+                settings = {**settings, "proxies": {}}
             self._settings[key] = settings
         return settings
 
@@ -238,6 +242,19 @@ class Transport:
                 raise ArchiveUnavailableError(msg)
             parts.append(chunk)
         return b"".join(parts)
+
+
+def _is_led_away(url: str, proxies: Mapping[str, str]) -> bool:
+    """Return whether a proxy would take what stays on this machine to another one.
+
+    There it would be another server's, and so would the token, which plain http shows to all.
+    """
+    scheme, host, _ = origin_of(url)
+    proxy = select_proxy(url, proxies)
+    if scheme != "http" or not proxy or not is_loopback(host):
+        return False
+    place = proxy if "://" in proxy else f"http://{proxy}"
+    return not is_loopback(urlsplit(place).hostname or "")
 
 
 def _prepared(request: requests.Request) -> requests.PreparedRequest:

@@ -333,6 +333,17 @@ def test_a_proxy_of_the_environment_is_used(make_server, make_client, replies, m
     assert proxy.calls == ["GET http://archive.example/health/"]
 
 
+@pytest.mark.parametrize("proxy", ["http://proxy.invalid:3128", "proxy.invalid:3128"])
+def test_what_stays_on_this_machine_is_shown_to_no_proxy(
+    proxy, server, make_client, replies, monkeypatch
+):
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "")
+    server.will(replies.json(200, "ok"))
+    make_client(server.root).health()
+    assert server.calls == ["GET /health/"]
+
+
 def test_a_proxy_that_is_down_is_named_without_its_password(make_server, make_client, monkeypatch):
     gone = make_server()
     gone.close()
