@@ -22,11 +22,12 @@ from calrecords.errors import (
     UnsafeKeyError,
 )
 from calrecords.forking import start_anew_after_fork
-from calrecords.frames import CalibrationFrame, ContentDigest, FrameVersion, digest_stream
+from calrecords.frames import CalibrationFrame, ContentDigest, digest_stream
 from calrecords.workflows.cache_files import (
     CachedFile,
     cached_files,
     clear_away,
+    demand_recorded,
     is_md5,
     is_plain_name,
     is_whole,
@@ -36,6 +37,7 @@ from calrecords.workflows.cache_files import (
     remove,
     remove_strays_beside,
     shrink,
+    signature_of,
     sync_folder,
 )
 from calrecords.workflows.cache_locks import only_one
@@ -46,7 +48,7 @@ log = logging.getLogger(__name__)
 LOCK_TIMEOUT_S = 1800.0
 """How long to wait for another process that writes the same file, in seconds."""
 
-_MARK_TIMEOUT_S = 0.1
+_MARK_TIMEOUT_S, _ATTEMPTS = 0.1, 3
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
@@ -201,13 +203,13 @@ class FileCache:
             raise ConfigurationError(msg) from error
 
     def _verified_copy(self, path: Path, frame: CalibrationFrame) -> Path | None:
-        seen = _signature(path)
+        seen = signature_of(path)
         with self._lock:
             if self._verified.get(path) == seen:
                 return path
         try:
             with open_copy(path) as file:
-                _check(frame, digest_stream(file))
+                demand_recorded(frame, digest_stream(file))
         except ChecksumMismatchError as error:
             log.warning("%s: damaged in the cache, and not used: %s", path, error)
             if not self._read_only:
@@ -274,6 +276,24 @@ class FileCache:
         *,
         anew: bool,
     ) -> Path:
+        """Add a file, again where somebody removes the folder while it is written."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._add_once(path, frame, write, anew=anew)
+            except CalRecordsError:
+                raise
+            except FileNotFoundError as error:
+                log.info("%s: removed while it was written: %s", path.parent, error)
+        return self._add_once(path, frame, write, anew=anew)
+
+    def _add_once(
+        self,
+        path: Path,
+        frame: CalibrationFrame,
+        write: Callable[[BinaryIO], ContentDigest],
+        *,
+        anew: bool,
+    ) -> Path:
         with only_one(path, self._lock_timeout_s):
             if not anew and (found := self._held(frame)) is not None:
                 mark_used(found)
@@ -296,10 +316,10 @@ class FileCache:
         try:
             remove_strays_beside(path)
             with part.open("x+b") as file:
-                _check(frame, write(file))
+                demand_recorded(frame, write(file))
                 file.flush()
                 os.fsync(file.fileno())
-            seen = _signature(part)
+            seen = signature_of(part)
             part.replace(path)
             sync_folder(path.parent)
         finally:
@@ -378,17 +398,3 @@ def _unwritable(path: Path, error: OSError) -> CalRecordsError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return FileStoreUnavailableError(f"no room for {path} (CALRECORDS_CACHE_DIR)")
     return ConfigurationError(f"cannot write {path} (CALRECORDS_CACHE_DIR): {error.strerror}")
-
-
-def _signature(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _check(frame: CalibrationFrame, found: ContentDigest) -> None:
-    version: FrameVersion = frame.version
-    for name in ("md5", "sha256", "size"):
-        recorded, is_now = getattr(version, name), getattr(found, name)
-        if recorded is not None and recorded != is_now:
-            msg = f"{frame.filename}: {name} is {is_now}, and {recorded} is recorded"
-            raise ChecksumMismatchError(msg)

@@ -20,7 +20,7 @@ from calrecords.errors import (
     ConfigurationError,
     FileStoreUnavailableError,
 )
-from calrecords.frames import digest_stream
+from calrecords.frames import CalibrationFrame, ContentDigest, digest_stream
 from calrecords.workflows.cache_locks import (
     LOCK_SUFFIX,
     beside,
@@ -119,6 +119,21 @@ def is_whole(file: CachedFile) -> bool:
     except (OSError, ChecksumMismatchError) as error:
         log.warning("%s: cannot be read: %s", file.path, error)
         return False
+
+
+def demand_recorded(frame: CalibrationFrame, found: ContentDigest) -> None:
+    """Raise ChecksumMismatchError unless bytes are those that are recorded of a version."""
+    for name in ("md5", "sha256", "size"):
+        recorded, is_now = getattr(frame.version, name), getattr(found, name)
+        if recorded is not None and recorded != is_now:
+            msg = f"{frame.filename}: {name} is {is_now}, and {recorded} is recorded"
+            raise ChecksumMismatchError(msg)
+
+
+def signature_of(path: Path) -> tuple[int, int, int]:
+    """Return what changes when a file is written to or replaced."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def open_copy(path: Path, *, without_trace: bool = False) -> BinaryIO:

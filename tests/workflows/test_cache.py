@@ -1,6 +1,7 @@
 import errno
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -408,6 +409,28 @@ def test_a_file_is_added_while_others_remove_it(cache, others):
     [(frame, content)] = many(1)
     for _ in range(100):
         cache.add(frame, writes(content))
+
+
+def test_a_cache_that_is_removed_during_a_download_is_made_anew(cache, frame):
+    cleared = []
+
+    def write(file):
+        if len(cleared) < 2:
+            cleared.append(shutil.rmtree(cache.folder))
+        return writes(DATA)(file)
+
+    path = cache.add(frame, write)
+    assert (path.read_bytes(), files_in(cache), len(cleared)) == (DATA, [path], 2)
+
+
+def test_a_cache_that_is_removed_again_and_again_is_told(cache, frame):
+    def write(file):
+        shutil.rmtree(cache.folder)
+        return writes(DATA)(file)
+
+    with pytest.raises(ConfigurationError, match=r"cannot write .*: No such file"):
+        cache.add(frame, write)
+    assert files_in(cache) == []
 
 
 def test_what_was_removed_was_not_used(cache, frame):
