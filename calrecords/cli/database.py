@@ -83,5 +83,5 @@ def current(as_json: bool, **options: Any) -> int:
 def check(as_json: bool, **options: Any) -> int:
     """Fail unless the database can be used as it is."""
     with closing(_database(options["db"], options["config"])) as database:
-        database.check()
+        database.check_tables()
         return _report(database, as_json=as_json)

@@ -116,12 +116,23 @@ class RecordDatabase:
         with self.read() as connection:
             migrate.check(connection)
 
+    def check_tables(self) -> None:
+        """Make sure that no table and no column is missing; see `migrate.check_tables`."""
+        self.check()
+        with self.read() as connection:
+            migrate.check_tables(connection)
+
     def exists(self) -> bool:
         """Return whether there is a database; a server's is taken to exist."""
+        if self.is_server:
+            return True
         try:
-            return self.is_server or Path(str(self._url.database)).exists()
+            Path(str(self._url.database)).stat()
+        except FileNotFoundError:
+            return False
         except OSError:
-            return True  # where we may not look, opening it says why
+            pass  # where we may not look, or cannot, opening it says why
+        return True
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""

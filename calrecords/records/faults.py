@@ -24,10 +24,10 @@ from calrecords.errors import (
 from calrecords.records.urls import shown
 
 _UNIQUE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
-_MISSING = frozenset({"42P01", "42703", "3F000"})
+_MISSING = frozenset({"42P01", "42703"})
 _REFUSED = frozenset({"42501", "25006", "SQLITE_PERM", "SQLITE_AUTH"})
 _NO_DATABASE = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
-_BAD_LOGIN = frozenset({"28000", "28P01", "3D000", "SQLITE_CANTOPEN"})
+_BAD_LOGIN = frozenset({"28000", "28P01", "3D000", "3F000", "SQLITE_CANTOPEN"})
 _BAD_LOGIN_SAYS = (
     "does not exist",
     "authentication failed",
@@ -41,6 +41,7 @@ _BAD_LOGIN_SAYS = (
     "invalid connection option",
     "invalid integer value",
     "bad value for",
+    "definition of service",
 )
 """A server that turns a login away gives no code with it, only text."""
 
@@ -114,7 +115,7 @@ def _translated(error: exc.DBAPIError, place: str) -> CalRecordsError:
             return DuplicateRecordError(msg)
         return InvalidRecordError(f"the records cannot hold a value: {reason}")
     if code in _MISSING or reason.startswith(("no such table", "no such column")):
-        return SchemaError(f"{place}: {reason}; run: calrecords db upgrade")
+        return SchemaError(f"{place}: {reason}; run: calrecords db check")
     if code in _NO_DATABASE:
         msg = (
             f"{place} is no SQLite database, or a damaged one ({reason}); put a backup in its "

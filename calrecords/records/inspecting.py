@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+
+import sqlalchemy as sa
 
 from calrecords.records.database import RecordDatabase
 from calrecords.records.engine import WAL_IS_SAFE_FROM
+from calrecords.records.models import Site
 
 WRITE_AHEAD_LOG = "wal"
 """The journal mode of SQLite that is fast, and was not always safe."""
@@ -31,6 +35,25 @@ class DatabaseSoftware:
     version: str
     journal_mode: str | None
     has_safe_log: bool
+
+
+class _UndoneError(Exception):
+    """Takes back what was written."""
+
+
+def demand_writable(database: RecordDatabase) -> None:
+    """Make sure that records can be written; what is written for that is undone.
+
+    Raises
+    ------
+    RecordsRefusedError
+        If they can only be read.
+    RecordsUnavailableError
+        If it cannot be reached, or stays locked.
+    """
+    with suppress(_UndoneError), database.write_rows() as connection:
+        connection.execute(sa.insert(Site).values(code="calrecords doctor"))
+        raise _UndoneError
 
 
 def software_of(database: RecordDatabase) -> DatabaseSoftware:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection
 from calrecords.errors import SchemaError
 from calrecords.records.engine import as_writer, make_engine
 from calrecords.records.faults import our_errors
-from calrecords.records.models import Frame
+from calrecords.records.models import Base, Frame
 from calrecords.records.urls import shown
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HEAD = "0003"
 """Revision of the schema that this version of calrecords reads and writes."""
+
+PUT_A_BACKUP = "put a backup in its place, or name another: CALRECORDS_DB_URL=sqlite:///FILE"
 
 _STATEMENT_TIMEOUT_S = 6 * 3600.0
 """A migration may rebuild a large table in one statement."""
@@ -45,11 +47,24 @@ def script_location() -> Path:
 
 
 def current(connection: Connection) -> str | None:
-    """Return the revision of the schema that a database has; None where it has none."""
+    """Return the revision of the schema that a database has; None where it has none.
+
+    Raises
+    ------
+    SchemaError
+        If it says that it has several.
+    """
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    return None if found is None else str(found)
+    text = sa.text("SELECT version_num FROM alembic_version ORDER BY version_num")
+    found = [str(revision) for revision in connection.scalars(text)]
+    if len(found) > 1:
+        msg = (
+            f"{shown(connection.engine.url)} says that it has the schemas {', '.join(found)} at "
+            f"once; {PUT_A_BACKUP}"
+        )
+        raise SchemaError(msg)
+    return found[0] if found else None
 
 
 def is_new(connection: Connection) -> bool:
@@ -89,6 +104,32 @@ def check(connection: Connection, *, head: str = HEAD) -> None:
             "run: pip install --upgrade calrecords"
         )
     raise SchemaError(msg)
+
+
+def check_tables(connection: Connection) -> None:
+    """Make sure that a database at head has every table and column that belongs to it.
+
+    Raises
+    ------
+    SchemaError
+        If one is missing, which no upgrade brings back.
+    """
+    found = {
+        name: {column["name"] for column in columns}
+        for (_, name), columns in sa.inspect(connection).get_multi_columns().items()
+    }
+    missing = [
+        table.name if table.name not in found else f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if column.name not in found.get(table.name, ())
+    ]
+    if missing:
+        msg = (
+            f"{shown(connection.engine.url)} lacks {', '.join(dict.fromkeys(missing))}; "
+            f"{PUT_A_BACKUP}"
+        )
+        raise SchemaError(msg)
 
 
 def known_revisions(scripts: Path | None = None) -> tuple[str, ...]:

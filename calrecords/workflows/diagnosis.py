@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from calrecords.errors import ConfigurationError
+from calrecords.errors import ConfigurationError, RecordsRefusedError
 from calrecords.filestore import DummyStore, FileStore
 from calrecords.frames import digest_stream
 from calrecords.records import Journal, RecordDatabase
 from calrecords.records.engine import WAL_IS_SAFE_FROM
-from calrecords.records.inspecting import WRITE_AHEAD_LOG, software_of
+from calrecords.records.inspecting import WRITE_AHEAD_LOG, demand_writable, software_of
 from calrecords.workflows.cache import FileCache
 from calrecords.workflows.diagnosis_archive import archive_findings
 from calrecords.workflows.file_systems import MOUNTS, file_system_of, is_network
@@ -73,9 +73,14 @@ def _records(database: RecordDatabase) -> str:
     if not database.exists():
         msg = f"{database.place} does not exist yet; it is made at the first use"
         raise WorthKnowing(msg)
-    database.check()
+    database.check_tables()
     journal = Journal(database)
     state = f"{database.place}, {database.count()} frames"
+    try:
+        demand_writable(database)
+    except RecordsRefusedError as error:
+        msg = f"{state}, which can only be read: {error}"
+        raise WorthKnowing(msg) from None
     unfinished, failed = len(journal.unfinished()), len(journal.failed())
     if unfinished or failed:
         msg = (

@@ -65,8 +65,8 @@ def failure(database, *statements):
             InvalidRecordError,
             "cannot hold a value",
         ),
-        (("SELECT * FROM nowhere",), SchemaError, "run: calrecords db upgrade"),
-        (("SELECT absent FROM sites",), SchemaError, "run: calrecords db upgrade"),
+        (("SELECT * FROM nowhere",), SchemaError, "run: calrecords db check"),
+        (("SELECT absent FROM sites",), SchemaError, "run: calrecords db check"),
         (("SELECT 1 WHERE WHERE",), RecordsRefusedError, "refused: "),
     ],
 )
@@ -151,6 +151,7 @@ def test_a_server_that_is_not_there_is_worth_another_try():
         ("postgresql://nosuch:topsecret@{server}/postgres", 'role "nosuch" does not exist'),
         ("postgresql://postgres:topsecret@{server}/postgres?sslmode=no", "sslmode"),
         ("postgresql://postgres:topsecret@{server}/postgres?nosuch=1", "nosuch"),
+        ("postgresql://postgres:topsecret@{server}/postgres?service=nosuch", "nosuch"),
         ("postgresql://postgres:topsecret@{server}/postgres?connect_timeout=x", "connect_timeout"),
     ],
 )

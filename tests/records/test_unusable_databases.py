@@ -3,6 +3,7 @@
 from contextlib import closing
 
 import pytest
+import sqlalchemy as sa
 
 from calrecords.errors import ConfigurationError, RecordError, RecordsRefusedError, SchemaError
 from calrecords.records import RecordDatabase
@@ -31,6 +32,32 @@ def test_a_schema_that_cannot_be_used_says_what_to_type(database, sql, statement
     with pytest.raises(SchemaError) as raised:
         getattr(database, verb)()
     assert str(raised.value) == f"{database.place} {ENDS[end]}"
+
+
+@pytest.mark.parametrize("revisions", ["0002, 0003", "0003, 9999"])
+@pytest.mark.parametrize("verb", ["open", "check", "upgrade", "revision"])
+def test_several_schemas_at_once_are_said(database, sql, revisions, verb):
+    values = ", ".join(f"('{revision}')" for revision in reversed(revisions.split(", ")))
+    sql("DELETE FROM alembic_version", f"INSERT INTO alembic_version VALUES {values}")
+    with pytest.raises(SchemaError) as raised:
+        getattr(database, verb)()
+    assert str(raised.value) == (
+        f"{database.place} says that it has the schemas {revisions} at once; put a backup in its "
+        "place, or name another: CALRECORDS_DB_URL=sqlite:///FILE"
+    )
+
+
+def test_what_is_missing_at_head_is_said_and_no_upgrade_advised(database, sql):
+    database.check_tables()
+    sql("DROP TABLE frame_inputs", "ALTER TABLE frame_uses RENAME COLUMN caltype TO kind")
+    with pytest.raises(SchemaError, match=r"run: calrecords db check$"), database.read() as one:
+        one.execute(sa.text("SELECT * FROM frame_inputs"))
+    with pytest.raises(SchemaError) as raised:
+        database.check_tables()
+    assert str(raised.value) == (
+        f"{database.place} lacks frame_inputs, frame_uses.caltype; put a backup in its place, or "
+        "name another: CALRECORDS_DB_URL=sqlite:///FILE"
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,6 +138,27 @@ def test_a_folder_that_cannot_be_made_is_a_settings_fault(tmp_path):
     for verb in (database.open, database.upgrade):
         with pytest.raises(ConfigurationError, match="CALRECORDS_DB_URL"):
             verb()
+
+
+@pytest.mark.parametrize("verb", ["open", "check", "upgrade", "revision"])
+def test_a_link_that_leads_nowhere_but_to_itself_cannot_be_opened(tmp_path, verb):
+    file = tmp_path / "records.sqlite"
+    file.symlink_to(file)
+    with (
+        closing(RecordDatabase(file)) as database,
+        pytest.raises(ConfigurationError, match=r"cannot open .* change CALRECORDS_DB_URL"),
+    ):
+        getattr(database, verb)()
+
+
+def test_a_server_that_is_led_to_no_schema_says_what_to_change(postgresql_server):
+    place = postgresql_server.empty()
+    with (
+        closing(RecordDatabase(f"{place}?options=-csearch_path%3Dnowhere")) as database,
+        pytest.raises(ConfigurationError, match=r"no schema .*; change CALRECORDS_DB_URL$"),
+    ):
+        database.upgrade()
+    postgresql_server.drop(place)
 
 
 @pytest.mark.parametrize("verb", ["check", "revision", "downgrade"])

@@ -101,6 +101,24 @@ def test_a_server_says_its_version(doctor, postgresql_server):
     assert found["file systems"].message.startswith("cache on ")
 
 
+def test_records_that_can_only_be_read_are_warned_of(doctor, postgresql_server):
+    place = postgresql_server.migrated()
+    found = doctor(CALRECORDS_DB_URL=f"{place}?options=-cdefault_transaction_read_only%3Don")
+    assert found["records"].health is Health.WARNING
+    assert "0 frames, which can only be read: " in found["records"].message
+    assert doctor(CALRECORDS_DB_URL=place)["records"].health is Health.OK
+    assert postgresql_server.sql(place, "SELECT count(*) FROM sites") == [(0,)]
+    postgresql_server.give_back(place)
+
+
+def test_records_that_lack_a_table_are_not_well(doctor, records):
+    with closing(sqlite3.connect(records)) as behind:
+        behind.execute("DROP TABLE frame_inputs")
+    found = doctor()["records"]
+    assert found.health is Health.FAILURE
+    assert "lacks frame_inputs; put a backup in its place" in found.message
+
+
 def mounted(tmp_path, kind):
     mounts = tmp_path / "mountinfo"
     place = str(tmp_path).replace(" ", "\\040")
