@@ -14,6 +14,7 @@ from calrecords.frames import ContentDigest
 from calrecords.records.database import RecordDatabase
 from calrecords.records.models import Frame, Version
 from calrecords.records.recording import choose_current
+from calrecords.records.selection_index import close_version
 
 _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
@@ -67,6 +68,21 @@ class RecordFixes:
                 change = sa.update(_versions).where(of_frame, _versions.c.md5 == md5)
                 connection.execute(change.values(archived_at=moment))
             choose_current(connection, number, datetime.now(UTC))
+        return True
+
+    def current(self, basename: str) -> bool:
+        """Make the newest version of a frame the current one; return whether there is one."""
+        with self._database.write_rows() as connection:
+            named = sa.select(_frames.c.id).where(_frames.c.basename == basename)
+            number = connection.scalar(named.with_for_update())
+            of_frame = sa.select(_versions.c.id).where(_versions.c.calibration_frame_id == number)
+            versions = connection.scalars(of_frame).all()
+            if number is None or not versions:
+                return False
+            now = datetime.now(UTC)
+            for version in versions:  # one that was current may still be offered as such
+                close_version(connection, version, now)
+            choose_current(connection, number, now)
         return True
 
     def version_key(self, version: int, was: str | None, version_key: str) -> bool:

@@ -20,6 +20,7 @@ from calrecords.vocabulary import IngestionState
 
 _entries: sa.Table = JournalEntry.__table__  # type: ignore[assignment]
 _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
+_versions: sa.Table = Version.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,11 @@ class JournalReads:
 
     def lost(self, after: int, limit: int) -> list[JournalRow]:
         """Return ingestions behind one that ended well, of frames that are not recorded now."""
-        recorded = sa.exists().where(_frames.c.basename == _entries.c.basename)
+        recorded = sa.exists().where(
+            _frames.c.basename == _entries.c.basename,
+            _versions.c.calibration_frame_id == _frames.c.id,
+            _versions.c.is_current,
+        )
         asked = (
             sa.select(_entries)
             .where(_entries.c.id > after, _entries.c.state == IngestionState.RECORDED, ~recorded)

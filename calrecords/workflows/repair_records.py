@@ -96,8 +96,11 @@ def mend_version_key(ground: RepairGround, finding: Finding) -> Done:
 
 def adopt(ground: RepairGround, finding: Finding) -> Done:
     """Record what the archive has."""
-    if ground.is_busy(str(finding.what["basename"])):
+    name = str(finding.what["basename"])
+    if ground.is_busy(name):
         return BUSY
+    if ground.frame(finding) is None and ground.fixes.current(name):
+        return done("its newest version is the current one again")
     if finding.what["frame_id"] is None:
         return recover(ground, finding)
     try:
@@ -134,7 +137,8 @@ def recover(ground: RepairGround, finding: Finding) -> Done:
 def resume(ground: RepairGround, finding: Finding) -> Done:
     """Finish an ingestion that was left."""
     name, number = str(finding.what["basename"]), finding.what["id"]
-    rows = ground.audited.journal.of_names([name])
+    audited = ground.audited
+    rows = audited.journal.of_names([name])
     row = next((row for row in rows if row.id == number and row.is_unfinished), None)
     if row is None:
         return NOT_NEEDED
@@ -142,7 +146,11 @@ def resume(ground: RepairGround, finding: Finding) -> Done:
         return left("somebody is at it now")
     results = ground.ingester.resume(basename=name)
     result = next((one for one in results if one.path == row.path), None)
-    return NOT_NEEDED if result is None else _resumed(result)
+    if result is not None:
+        return _resumed(result)
+    if any(one.id == number and one.is_unfinished for one in audited.journal.of_names([name])):
+        return left(f"what the journal holds of it cannot be read; ingest it again: {row.path}")
+    return NOT_NEEDED
 
 
 def _resumed(result: IngestResult) -> Done:

@@ -49,6 +49,20 @@ def test_the_version_that_the_archive_stored_last_is_the_current_one_then(
     assert database.get(frame_id=276).version == one.version
 
 
+def test_the_newest_version_is_made_current_where_none_is(
+    database, fixes, record, make_version, sql
+):
+    for content in ("one", "two"):
+        frame = record(make_version(content=content))
+    sql("UPDATE frame_versions SET is_current = false", "SELECT 1")
+    assert fixes.current("flat")
+    assert database.get(basename="flat") == frame
+    sql(*(f"DELETE FROM {table}" for table in ("selection_index", "frame_inputs")), "SELECT 1")
+    sql("DELETE FROM frame_versions", "SELECT 1")
+    assert not fixes.current("flat")
+    assert not fixes.current("no such frame")
+
+
 def test_two_frames_never_have_one_number(fixes, record, make_version, read):
     record(make_version(frame_id=7))
     record(make_version("other", frame_id=8))

@@ -366,6 +366,36 @@ def test_bytes_of_a_record_that_was_edited_are_not_taken_for_nobodys(world, inge
     assert ingested.store.find(mask.version.key, mask.version.stored()) is not None
 
 
+def offered_for(cal, target):
+    """Return every frame that is chosen for a target, the best one first."""
+    best = cal.best(target, "BIAS", max_results=9)
+    return [best.frame, *(one.frame for one in best.alternatives)]
+
+
+@on_disk
+def test_a_frame_that_lost_its_current_version_has_one_again(world, ingested, make_frame):
+    ingested.ingest(make_frame(basename="bias-1", seed=11), is_master=True)
+    ingested.register(make_frame(basename="mask", obstype="BPM"), is_master=True)
+    before = [ingested.versions(name) for name in ("bias-1", "mask")]
+    offered = offered_for(ingested, before[0][0])
+    records(world, ("UPDATE frame_versions SET is_current = 0",))
+    done = repaired(ingested)
+    assert states(done) == dict.fromkeys(("bias-0", "bias-1", "bias-2", "mask"), "done")
+    assert [ingested.versions(name) for name in ("bias-1", "mask")] == before
+    assert ingested.get(basename="bias-1") == before[0][0]
+    assert offered_for(ingested, before[0][0]) == offered
+    assert seen(ingested.audit(depth="full", clock=later(), anew=True)) == []
+
+
+@on_disk
+def test_an_ingestion_that_cannot_be_read_is_not_called_ended(world, ingested):
+    values = "state = 'stored', facts = '{\"unheard of\": 1}'"
+    records(world, (f"UPDATE ingestions SET {values} WHERE basename = 'bias-1'",))
+    done = repaired(ingested, parts=["journal"])
+    assert states(done) == {"bias-1.fits": "left"}
+    assert "cannot be read; ingest it again" in said(done)
+
+
 def test_bytes_come_back_from_a_copy_of_another_name(world, ingested, make_frame):
     path = make_frame(basename="mask", obstype="BPM")
     ingested.register(path, is_master=True)
