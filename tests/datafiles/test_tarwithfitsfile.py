@@ -147,8 +147,8 @@ def test_whatever_is_in_it_only_our_errors_come_out(write_tar, frame, tmp_path, 
             place = chance.randrange(len(mutated) if packed else 5_000)
             mutated[place] = chance.choice((chance.randrange(256), 0, 0x20, 0x39))
         path.write_bytes(mutated if packed else gzip.compress(mutated, 1))
-        started = time.perf_counter()
+        started = time.thread_time()
         with contextlib.suppress(CalRecordsError):
             TarWithFitsFile(path).archive_record()
-        worst = max(worst, time.perf_counter() - started)
+        worst = max(worst, time.thread_time() - started)
     assert worst < 2
