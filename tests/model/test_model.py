@@ -12,7 +12,7 @@ import logging
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from killed_children import Children
 from machine import RecordsMachine
@@ -54,13 +54,13 @@ def make_machine(tmp_path, children, databases, monkeypatch):
     return make
 
 
-def test_whatever_happens_all_is_as_the_model_says(make_machine):
+@pytest.mark.parametrize("number", range(1 if EXAMPLES else 4))
+def test_whatever_happens_all_is_as_the_model_says(make_machine, number):
     run_state_machine_as_test(
-        make_machine,
+        make_machine if EXAMPLES else seed(number)(make_machine),
         settings=settings(
             max_examples=EXAMPLES or IN_THE_SUITE,
             stateful_step_count=STEPS,
-            derandomize=not EXAMPLES,
             database=None,
             deadline=None,
             print_blob=True,
