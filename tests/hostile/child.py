@@ -139,8 +139,9 @@ def use(verb, cal, path, watch):
     else:
         seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     faults += [f"it did {one}" for one in watch.noted]
-    if (descriptors(), threading.active_count()) != before:
-        faults.append(f"it left open {before} -> {descriptors(), threading.active_count()}")
+    after = descriptors(), threading.active_count()
+    if any(now > was for now, was in zip(after, before, strict=True)):
+        faults.append(f"it left open {before} -> {after}")
     return {
         "verb": verb,
         "outcome": outcome,

@@ -114,8 +114,8 @@ def test_a_rollback_journal_is_kept_while_the_records_are_open_and_is_short(tmp_
             connection.execute(sa.text("DELETE FROM sites"))
             connection.execute(sa.text("INSERT INTO sites (code) VALUES (:code)"), {"code": text})
         assert 0 < journal.stat().st_size <= 1 << 20
-    with RecordDatabase(file).read() as other:
-        assert other.scalar(sa.text("SELECT code FROM sites")) == "short"
+    with closing(RecordDatabase(file)) as other, other.read() as connection:
+        assert connection.scalar(sa.text("SELECT code FROM sites")) == "short"
     database.close()
     assert not journal.exists()
 

@@ -9,12 +9,12 @@ from calrecords.records.reminders import Reminders
 def test_each_is_called_once_in_its_time_and_what_is_called_off_never():
     reminders, called, done = Reminders(), [], threading.Event()
     begun = time.monotonic()
-    reminders.after(0.06, lambda: (called.append("late"), done.set()))
-    off = reminders.after(0.03, lambda: called.append("off"))
-    reminders.after(0.02, lambda: called.append("early"))
+    reminders.after(0.6, lambda: (called.append("late"), done.set()))
+    off = reminders.after(0.3, lambda: called.append("off"))
+    reminders.after(0.2, lambda: called.append("early"))
     reminders.call_off(off)
     assert done.wait(5)
-    assert time.monotonic() - begun >= 0.06
+    assert time.monotonic() - begun >= 0.6
     assert called == ["early", "late"]
     reminders.call_off(off)
 
@@ -35,7 +35,7 @@ def test_all_share_one_thread_which_is_there_again_when_it_is_needed_again():
 
 def test_a_child_of_a_fork_is_not_reminded_of_what_its_parent_wanted():
     reminders, called = Reminders(), []
-    reminders.after(0.02, lambda: called.append("parent"))
+    reminders.after(0.2, lambda: called.append("parent"))
     reminders.start_anew()  # as in a child, where the thread is not
     done = threading.Event()
     reminders.after(0.0, done.set)
