@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import exc
@@ -62,7 +63,7 @@ class DirectReads:
         try:
             rows: list[Sequence[Any]] = cursor.execute(text, values).fetchall()
         except Exception as error:
-            connection.close()
+            self._let_go(connection)
             if was_idle and self._may_have_been_closed(error):
                 self.close()  # a server may have closed them all meanwhile
                 return self.execute(text, values)
@@ -92,7 +93,7 @@ class DirectReads:
                 connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
                 cursor.execute(_AS_PROBES)
         except Exception as error:
-            connection.close()
+            self._let_go(connection)
             raise self._wrapped(error, _AS_PROBES) from error
         return connection, cursor
 
@@ -110,7 +111,21 @@ class DirectReads:
     def close(self) -> None:
         """Close what is idle; the next statement opens another."""
         while self._idle:
-            self._idle.pop()[0].close()
+            self._let_go(self._idle.pop()[0])
+
+    def _let_go(self, connection: Any) -> None:
+        """Close a connection, which a server may have closed already.
+
+        Left to the database library, it would be rolled back first, and where that fails the
+        log would show a traceback.
+        """
+        if self.dialect.is_sqlite:
+            connection.close()
+            return
+        driver = connection.dbapi_connection
+        connection.invalidate()
+        with suppress(self._error_class):
+            driver.close()
 
     def start_anew(self) -> None:
         """Leave the parent process its connections."""

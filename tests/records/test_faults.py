@@ -182,6 +182,30 @@ def test_a_server_that_was_restarted_is_asked_again(postgresql_server, make_vers
     postgresql_server.give_back(place)
 
 
+def test_a_server_that_was_restarted_leaves_no_traceback_in_the_log(postgresql_server, caplog):
+    place = postgresql_server.migrated()
+    database = RecordDatabase(place)
+
+    def restart():
+        postgresql_server.sql(
+            place.rpartition("/")[0] + "/postgres",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = '{place.rpartition('/')[2]}'",
+        )
+
+    caplog.set_level("INFO")
+    assert not database.is_recorded("flat", "0" * 32)
+    restart()
+    assert not database.is_recorded("flat", "0" * 32)
+    with pytest.raises(RecordsUnavailableError):
+        database.ask("SELECT pg_terminate_backend(pg_backend_pid())", {})
+    assert not database.is_recorded("flat", "0" * 32)
+    restart()
+    database.close()
+    assert [record.getMessage() for record in caplog.records] == []
+    postgresql_server.give_back(place)
+
+
 def test_a_login_without_the_right_to_write_is_refused(postgresql_server):
     place = postgresql_server.migrated()
     database = RecordDatabase(f"{place}?options=-c%20default_transaction_read_only%3Don")
