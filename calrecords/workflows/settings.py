@@ -65,12 +65,23 @@ class Setting:
     secret: bool = False
 
 
+def _of_user(folder: Callable[..., str]) -> Path:
+    """Return a folder of the user's, or a name for it where the user has no home.
+
+    Such a user may have said all that there is to be said; else who uses it says what to set.
+    """
+    try:
+        return Path(folder(_APPLICATION, appauthor=False))
+    except RuntimeError:
+        return Path("~", _APPLICATION)
+
+
 def _in_data_folder(name: str) -> Callable[[], str]:
-    return lambda: str(Path(platformdirs.user_data_dir(_APPLICATION, appauthor=False)) / name)
+    return lambda: str(_of_user(platformdirs.user_data_dir) / name)
 
 
 def _cache_folder() -> str:
-    return platformdirs.user_cache_dir(_APPLICATION, appauthor=False)
+    return str(_of_user(platformdirs.user_cache_dir))
 
 
 def _ocs(variable: str, meaning: str, default: Any = None, **more: Any) -> Setting:
@@ -276,8 +287,23 @@ class Settings:
         return self._file
 
     def folder(self, name: str) -> Path:
-        """Return a setting that names a folder, its ``~`` expanded."""
-        return Path(self[name]).expanduser()
+        """Return a setting that names a folder, its ``~`` expanded.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no home folder to put there, or no folder can have that name.
+        """
+        value = self._values[name]
+        try:
+            folder = Path(value.value).expanduser()
+        except RuntimeError:
+            msg = f"there is no home folder to put into {value.value}"
+        else:
+            if "\0" not in str(folder):
+                return folder
+            msg = "the name of a folder holds a NUL character"
+        raise ConfigurationError(f"{msg}; change {value.setting.variable}")
 
     def _read_file(self, folder: Path) -> tuple[Path | None, dict[str, Any]]:
         named = self._given.pop("config", None) or self._environment.get("CALRECORDS_CONFIG")
@@ -335,8 +361,7 @@ def _files(named: str | None, folder: Path) -> list[Path]:
     """Return where settings may be, the first that is there being read."""
     if named:
         return [Path(named)]
-    user = Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False))
-    return [folder / CONFIG_NAME, user / CONFIG_NAME]
+    return [folder / CONFIG_NAME, _of_user(platformdirs.user_config_dir) / CONFIG_NAME]
 
 
 def _signature(path: Path) -> tuple[str, int, int] | None:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from calrecords.errors import ConfigurationError
@@ -175,6 +178,55 @@ def test_what_is_half_a_login_is_masked_whole(read, url):
     settings = read(environment={"CALRECORDS_DB_URL": url})
     [value] = [value for value in settings.values() if value.setting.name == "db_url"]
     assert (value.shown(), settings["db_url"]) == (MASK, url)
+
+
+WITHOUT_A_HOME = """
+import sys
+sys.modules["pwd"] = None  # as for a user of whom the system knows nothing
+import calrecords
+from calrecords.workflows.settings import fingerprint
+assert fingerprint() == fingerprint()
+try:
+    with calrecords.connect():
+        print("connected")
+except calrecords.errors.ConfigurationError as error:
+    print(error)
+"""
+
+
+def test_a_user_without_a_home_needs_none_who_names_all_folders(tmp_path):
+    places = {
+        "CALRECORDS_DB_URL": "records.sqlite",
+        "CALRECORDS_CACHE_DIR": "cache",
+        "CALRECORDS_SPOOL_DIR": "spool",
+        "FILESYSTEM_STORAGE_ROOT_DIR": "store",
+    }
+    said = []
+    for missing in (None, "CALRECORDS_CACHE_DIR", "CALRECORDS_DB_URL"):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_A_HOME],
+            env={name: place for name, place in places.items() if name != missing},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said.append(done.stdout + done.stderr[-200:])
+    home = "there is no home folder to put into ~/calrecords"
+    assert said == [
+        "connected\n",
+        f"{home}; change CALRECORDS_CACHE_DIR\n",
+        f"{home}/records.sqlite; change CALRECORDS_DB_URL\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"), [("~nobody-of-this-name/cache", "no home folder"), ("ca\0che", "NUL")]
+)
+def test_a_folder_that_cannot_be_is_a_matter_of_settings(read, folder, said):
+    settings = read({"cache_dir": folder})
+    with pytest.raises(ConfigurationError, match=f"{said}.*; change CALRECORDS_CACHE_DIR$"):
+        settings.folder("cache_dir")
 
 
 @pytest.mark.parametrize(
