@@ -71,17 +71,18 @@ class RecordFixes:
         return True
 
     def current(self, basename: str) -> bool:
-        """Make the newest version of a frame the current one; return whether there is one."""
+        """Make the newest version of a frame the current one, if none is; return whether it was."""
         with self._database.write_rows() as connection:
             named = sa.select(_frames.c.id).where(_frames.c.basename == basename)
             number = connection.scalar(named.with_for_update())
-            of_frame = sa.select(_versions.c.id).where(_versions.c.calibration_frame_id == number)
-            versions = connection.scalars(of_frame).all()
-            if number is None or not versions:
+            columns = sa.select(_versions.c.id, _versions.c.is_current)
+            of_frame = columns.where(_versions.c.calibration_frame_id == number)
+            versions = connection.execute(of_frame).all()
+            if number is None or not versions or any(one.is_current for one in versions):
                 return False
             now = datetime.now(UTC)
             for version in versions:  # one that was current may still be offered as such
-                close_version(connection, version, now)
+                close_version(connection, version.id, now)
             choose_current(connection, number, now)
         return True
 

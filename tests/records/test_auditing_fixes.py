@@ -54,9 +54,14 @@ def test_the_newest_version_is_made_current_where_none_is(
 ):
     for content in ("one", "two"):
         frame = record(make_version(content=content))
+    offered = "SELECT count(*) FROM selection_index WHERE known_until IS NULL"
+    before = sql(offered)
+    assert not fixes.current("flat")
     sql("UPDATE frame_versions SET is_current = false", "SELECT 1")
     assert fixes.current("flat")
     assert database.get(basename="flat") == frame
+    assert not fixes.current("flat")
+    assert sql(offered) == before
     sql(*(f"DELETE FROM {table}" for table in ("selection_index", "frame_inputs")), "SELECT 1")
     sql("DELETE FROM frame_versions", "SELECT 1")
     assert not fixes.current("flat")
