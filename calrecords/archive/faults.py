@@ -69,10 +69,12 @@ def _failure(error: BaseException, call: str, deadline: Deadline) -> CalRecordsE
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
         msg = f"{call}: the server's certificate is not trusted; REQUESTS_CA_BUNDLE names others"
         return ConfigurationError(msg)
-    if type(error) is OSError and error.errno is None:
-        # how requests says that a file of certificates is missing, before it sends anything
+    # how requests says that a file of certificates is missing, before it sends anything
+    is_missing = type(error) is OSError and error.errno is None
+    if is_missing or any(_is_of_trust(cause) for cause in chain):
         msg = (
-            f"{call}: REQUESTS_CA_BUNDLE names no file or folder of certificates; nothing was sent"
+            f"{call}: REQUESTS_CA_BUNDLE names no file or folder of certificates that can be "
+            "read; nothing was sent"
         )
         return ConfigurationError(msg)
     if isinstance(error, _BAD_ADDRESS):
@@ -88,6 +90,11 @@ def _failure(error: BaseException, call: str, deadline: Deadline) -> CalRecordsE
         f"{call}: the connection to {where} failed or was broken off"
         + (f" ({reason})" if reason else "")
     )
+
+
+def _is_of_trust(cause: BaseException) -> bool:
+    """Return whether the certificates to trust could not be read."""
+    return isinstance(cause, ssl.SSLError) and cause.library in {"PEM", "X509"}
 
 
 def _is_timeout(cause: BaseException) -> bool:

@@ -162,10 +162,9 @@ def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecords
     what = f"the S3 file store cannot {doing} (bucket {bucket}): {name}"
     if isinstance(error, boto.FlexibleChecksumError):
         return ChecksumMismatchError(f"{what}; the bytes are not those that S3 has a checksum of")
-    if _is_not_trusted(error):
-        return ConfigurationError(
-            f"{what}; the server's certificate is not trusted; AWS_CA_BUNDLE names others"
-        )
+    certificates = _fault_of_certificates(error)
+    if certificates is not None:
+        return ConfigurationError(f"{what}; {certificates}")
     if isinstance(error, _SETTINGS_AT_FAULT):
         return ConfigurationError(
             f"{what}; check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), "
@@ -176,13 +175,23 @@ def _of_client(error: boto.BotoCoreError, doing: str, bucket: str) -> CalRecords
     )
 
 
-def _is_not_trusted(error: boto.BotoCoreError) -> bool:
+def _fault_of_certificates(error: boto.BotoCoreError) -> str | None:
+    """Return what is amiss with certificates, None where it is something else."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError | CertificateError):
+            return "the server's certificate is not trusted; AWS_CA_BUNDLE names others"
+        is_unread = isinstance(cause, ssl.SSLError) and cause.library in {"PEM", "X509"}
+        is_gone = isinstance(cause, FileNotFoundError | PermissionError)
+        if is_unread or (is_gone and isinstance(error, boto.SSLError)):
+            return "AWS_CA_BUNDLE names no file of certificates that can be read"
+    return None
+
+
+def _causes(error: boto.BotoCoreError) -> Iterator[Exception]:
     cause: Any = getattr(error, "kwargs", {}).get("error")
     while isinstance(cause, Exception):
-        if isinstance(cause, ssl.SSLCertVerificationError | CertificateError):
-            return True
+        yield cause
         cause = getattr(cause, "reason", None) or next(iter(cause.args), None)
-    return False
 
 
 def _of_answer(error: boto.ClientError, doing: str, bucket: str) -> CalRecordsError:

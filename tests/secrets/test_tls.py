@@ -125,6 +125,21 @@ def test_a_server_that_is_not_trusted_is_told_nothing(
     assert server.asked == []
 
 
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----"])
+def test_certificates_that_cannot_be_read_are_a_matter_of_settings(
+    content, asking, make_certificate, serve, monkeypatch, tmp_path
+):
+    ask, variable = asking
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_bytes(content)
+    monkeypatch.setenv(variable, str(bundle))
+    server = serve(*make_certificate())
+    with pytest.raises(ConfigurationError, match=f"{variable} names no file"):
+        ask(server.root)
+    assert server.asked == []
+
+
 def test_a_server_whose_certificate_is_named_is_trusted(
     asking, make_certificate, serve, monkeypatch
 ):
