@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Lock
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -21,6 +21,8 @@ from calrecords.errors import ArchiveRefusedError, ArchiveUnavailableError
 from calrecords.forking import start_anew_after_fork
 
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
+_NOBODYS = "calrecords-doctor"
+_T = TypeVar("_T")
 _NO_NAMES = frozenset({"", ".", ".."})
 
 _logger = logging.getLogger(__name__)
@@ -127,12 +129,27 @@ class ObservationPortal:
         with asking:
             tags = self._tags.get(proposal_id)
             if tags is None:
-                tags = self._tags[proposal_id] = self._asked(proposal_id)
+                tags = self._tags[proposal_id] = self._repeat(lambda: self._ask(proposal_id))
             return tags
 
-    def _asked(self, proposal_id: str) -> frozenset[str]:
+    def check(self) -> None:
+        """Make sure that the portal answers as one does, and takes the token.
+
+        Raises
+        ------
+        ArchiveUnavailableError, ArchiveRefusedError, ConfigurationError
+            As for `proposal_tags`.
+        """
+        self._repeat(self._ask_for_nobodys)
+
+    def _ask_for_nobodys(self) -> None:
+        answer = self._transport.request("GET", f"api/proposals/{_NOBODYS}/")
+        if not (answer.status == 404 and answer.is_from_api):
+            _tags_of(answer)
+
+    def _repeat(self, ask: Callable[[], _T]) -> _T:
         try:
-            return repeated(self._retrying, lambda: self._ask(proposal_id))
+            return repeated(self._retrying, ask)
         except ArchiveUnavailableError as error:
             if PORTAL.root_setting in str(error):
                 raise
@@ -150,9 +167,7 @@ class ObservationPortal:
                 proposal_id,
             )
             return frozenset()
-        if answer.status != 200:
-            raise _failure(answer)
-        return _tags_in(answer)
+        return _tags_of(answer)
 
 
 def _failure(answer: Answer) -> ArchiveRefusedError | ArchiveUnavailableError:
@@ -166,7 +181,9 @@ def _failure(answer: Answer) -> ArchiveRefusedError | ArchiveUnavailableError:
     return ArchiveRefusedError(f"{said}; {hint}", status=answer.status)
 
 
-def _tags_in(answer: Answer) -> frozenset[str]:
+def _tags_of(answer: Answer) -> frozenset[str]:
+    if answer.status != 200:
+        raise _failure(answer)
     data: Any = None
     with suppress(ValueError, RecursionError):
         data = json.loads(answer.body)

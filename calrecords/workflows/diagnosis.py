@@ -18,7 +18,13 @@ from calrecords.workflows.cache import FileCache
 from calrecords.workflows.diagnosis_archive import archive_findings
 from calrecords.workflows.file_systems import MOUNTS, file_system_of, is_network
 from calrecords.workflows.findings import Finding, Health, WorthKnowing, look
-from calrecords.workflows.parts import make_archive, make_cache, make_factory, make_store
+from calrecords.workflows.parts import (
+    make_archive,
+    make_cache,
+    make_factory,
+    make_portal,
+    make_store,
+)
 from calrecords.workflows.settings import Settings
 
 __all__ = ["Finding", "Health", "diagnose"]
@@ -28,7 +34,7 @@ _PROBE = b"calrecords looks whether what it stores comes back\n"
 
 
 def diagnose(settings: Settings, *, mounts: Path = MOUNTS) -> Iterator[Finding]:
-    """Look at settings, records, file systems, file store, archive and cache, one by one.
+    """Look at settings, records, file systems, file store, archive, portal and cache, one by one.
 
     Parameters
     ----------
@@ -53,6 +59,8 @@ def diagnose(settings: Settings, *, mounts: Path = MOUNTS) -> Iterator[Finding]:
         yield Finding("archive", Health.FAILURE, str(error))
     else:
         yield from archive_findings(archive)
+    if settings["observation_portal_base_url"]:
+        yield look("observation portal", lambda: _portal(settings))
     yield look("cache", lambda: _cache(make_cache(settings)))
 
 
@@ -151,6 +159,15 @@ def _store(store: FileStore) -> str:
     finally:
         store.close()
     return f"{store!r}: what was put came back"
+
+
+def _portal(settings: Settings) -> str:
+    portal = make_portal(settings)
+    if portal is None:
+        return "not asked, since CALRECORDS_OFFLINE is set"
+    with portal:
+        portal.check()
+        return f"{portal.root} answers, and takes the token"
 
 
 def _cache(cache: FileCache) -> str:

@@ -67,6 +67,7 @@ ASKING = {
     "download": lambda client, frame, **_: client.download(frame, MD5, io.BytesIO()),
     "health": lambda client, **_: client.health(),
     "proposal_tags": lambda portal, **_: portal.proposal_tags("LCO2026A-001"),
+    "check": lambda portal, **_: portal.check(),
 }
 """Every method of the archive's client and of the portal that asks over a network."""
 
@@ -83,7 +84,7 @@ def how_each_ends(make_client, at_once, record, frame_row, version_row):
         def ends(name):
             client = make_client(root, retrying=retrying, **patience)
             with ObservationPortal(root, retrying=retrying, **patience) as portal:
-                asked = portal if name == "proposal_tags" else client
+                asked = portal if hasattr(portal, name) else client
                 began = time.monotonic()
                 with pytest.raises(ArchiveUnavailableError):
                     ASKING[name](asked, record=record, frame=frame)

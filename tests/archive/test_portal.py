@@ -125,6 +125,23 @@ def test_an_unknown_proposal_has_no_tags_and_is_told_once(portal, service, caplo
     assert len(service.asked) == 1
 
 
+def test_a_portal_is_checked_without_a_word_of_a_proposal(portal, service, caplog, at_once):
+    portal.check()
+    portal.check()
+    assert (len(service.asked), caplog.records) == (2, [])
+    with (
+        ObservationPortal(portal.root, "wrong", retrying=at_once) as other,
+        pytest.raises(ArchiveRefusedError, match="OBSERVATION_PORTAL_API_TOKEN"),
+    ):
+        other.check()
+
+
+def test_a_page_is_no_portal(scripted, server, replies):
+    server.will(replies.html(404))
+    with pytest.raises(ArchiveRefusedError, match="OBSERVATION_PORTAL_BASE_URL"):
+        scripted.check()
+
+
 @pytest.mark.parametrize("proposal", ["", ".", "..", "a\0"])
 def test_what_is_no_proposal_is_not_asked_for(portal, service, proposal):
     with pytest.raises(ArchiveRefusedError, match="was not asked"):

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -160,21 +160,47 @@ class Ahead(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def clock():
-    """Return a function that gives the root of an archive whose clock is so much ahead."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Ahead)
+@contextmanager
+def running(handler):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.root = f"http://127.0.0.1:{server.server_address[1]}/"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-
-    def root(ahead_s):
-        server.ahead_s = ahead_s
-        return f"http://127.0.0.1:{server.server_address[1]}/"
-
-    yield root
+    yield server
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+class Portal(Ahead):
+    """A portal that knows no proposal."""
+
+    def do_GET(self):
+        body = b'{"detail": "Not found."}'
+        self.send_response_only(404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def portal():
+    """Return the root of a portal."""
+    with running(Portal) as server:
+        yield server.root
+
+
+@pytest.fixture
+def clock():
+    """Return a function that gives the root of an archive whose clock is so much ahead."""
+    with running(Ahead) as server:
+
+        def root(ahead_s):
+            server.ahead_s = ahead_s
+            return server.root
+
+        yield root
 
 
 @pytest.mark.parametrize(
@@ -221,6 +247,18 @@ def test_an_archive_that_is_not_well_is_not_asked_on(doctor, archive, tmp_path):
     found = doctor(API_ROOT=archive.root + "elsewhere/")
     assert found["archive"].health is Health.FAILURE
     assert [subject for subject in found if "archive" in subject] == ["archive"]
+
+
+def test_a_portal_that_is_named_is_looked_at(doctor, portal):
+    def found(root, **more):
+        one = doctor(OBSERVATION_PORTAL_BASE_URL=root, **more)["observation portal"]
+        return one.health, one.message
+
+    assert found(portal) == (Health.OK, f"{portal} answers, and takes the token")
+    offline = found(portal, CALRECORDS_OFFLINE="true")
+    assert offline == (Health.OK, "not asked, since CALRECORDS_OFFLINE is set")
+    health, message = found("ftp://portal/")
+    assert (health, "OBSERVATION_PORTAL_BASE_URL" in message) == (Health.FAILURE, True)
 
 
 def test_settings_that_cannot_be_used_are_findings_like_others(doctor):
