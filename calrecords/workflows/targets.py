@@ -55,7 +55,7 @@ def target_of(
     if isinstance(target, str | Path) and is_path(target):
         target = opened(target)
     if isinstance(target, DataFile):
-        return _named(target.facts, target.basename)
+        return _of_file(target)
     if isinstance(target, FrameFacts | CalibrationFrame):
         return make_target(target)
     if isinstance(target, str | int | IngestResult):
@@ -88,6 +88,10 @@ def _facts_of_header(header: Any, mapping: HeaderMapping) -> FrameFacts:
     return read_facts(normalised(values, mapping), mapping)
 
 
-def _named(facts: FrameFacts, basename: str) -> Target:
-    made = make_target(facts)
-    return Target({**made.values, "basename": basename}, made.dateobs, basename)
+def _of_file(file: DataFile) -> Target:
+    try:
+        made = make_target(file.facts)
+    except InvalidTargetError as error:
+        msg = f"{file.path}: {error}"
+        raise InvalidTargetError(msg) from error
+    return Target({**made.values, "basename": file.basename}, made.dateobs, file.basename)
