@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from calrecords.cli import exit_codes
-from calrecords.cli.ingesting import end, keyword, say
+from calrecords.cli.ingesting import end, keyword, say_outcome
 from calrecords.cli.options import as_json, connected, connection_options
 from calrecords.cli.output import progress
 from calrecords.errors import CalRecordsError
@@ -51,6 +51,6 @@ def adopt(
             except CalRecordsError as error:
                 result = IngestResult(f"frame {frame_id}", IngestOutcome.FAILED, error=error)
             results.append(result)
-            say(result, as_json=as_json)
+            say_outcome(result, as_json=as_json)
             advance()
     return end(results, as_json=as_json)

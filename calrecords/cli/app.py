@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import click
 
 from calrecords import __version__
 from calrecords.cli import exit_codes
+from calrecords.cli.output import harmless, print_json, say
 from calrecords.errors import CalRecordsError
 
 _VERBS = {
@@ -66,6 +66,13 @@ class _Verbs(click.Group):
             formatter.write_dl([(verb, meaning) for verb, (_, meaning) in _VERBS.items()])
 
 
+class _HarmlessFormatter(logging.Formatter):
+    """Writes what is logged so that it steers no terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
+
+
 @click.group(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -80,9 +87,9 @@ def calrecords(verbose: int) -> None:
     lists them all.
     """
     levels = [logging.WARNING, logging.INFO, logging.DEBUG]
-    logging.basicConfig(
-        level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_HarmlessFormatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("calrecords").setLevel(levels[min(verbose, 2)])
 
 
@@ -92,18 +99,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code: Any = calrecords.main(words, prog_name="calrecords", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
+        say("interrupted", err=True)
         sys.exit(exit_codes.INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except CalRecordsError as error:
         if "--json" in words:
-            document = {"error": type(error).__name__, "message": str(error)}
-            click.echo(json.dumps(document, indent=2))
-        click.echo(f"Error: {error}", err=True)
+            print_json(error)
+        say(f"Error: {error}", err=True)
         sys.exit(exit_codes.of_error(error))
     except OSError as error:
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         sys.exit(exit_codes.FAILED)
     sys.exit(code if isinstance(code, int) else exit_codes.OK)

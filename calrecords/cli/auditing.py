@@ -11,7 +11,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import print_json
+from calrecords.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from calrecords.workflows.audit_report import AuditReport
@@ -52,17 +52,17 @@ def audit(full: bool, parts: Sequence[str], as_json: bool, **options: Any) -> in
     was when the same is asked again. Frames and files that nothing here knows of are only
     counted, since archives and stores are shared; --ours says that they are faults.
     """
-    with connected(options) as cal, _status() as say:
+    with connected(options) as cal, _status() as tell:
         report = cal.audit(
             depth="full" if full else "quick",
             parts=parts or None,
-            progress=lambda part, count: say(f"{part}: {count}"),
+            progress=lambda part, count: tell(f"{part}: {count}"),
             **options,
         )
     if as_json:
         print_json(report.to_dict())
     else:
-        click.echo(str(report))
+        say(str(report))
     return _code_of_audit(report)
 
 
@@ -86,18 +86,18 @@ def repair(
     Each fault is looked at again before anything is changed. What nobody refers to is deleted
     only if two audits at least a day apart have both seen it.
     """
-    with connected(options) as cal, _status() as say:
+    with connected(options) as cal, _status() as tell:
         done = cal.repair(
             number,
             apply=apply,
             force=force,
             only=only or None,
-            progress=lambda action: say(f"{action.finding.name}: {action.state}"),
+            progress=lambda action: tell(f"{action.finding.name}: {action.state}"),
         )
     if as_json:
         print_json(done.to_dict())
     else:
-        click.echo(str(done))
+        say(str(done))
     return _code_of_repair(done)
 
 

@@ -9,7 +9,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import plain, print_json, print_table
+from calrecords.cli.output import plain, print_json, print_table, say
 from calrecords.cli.querying import named
 from calrecords.workflows.cache import FileCache
 from calrecords.workflows.cache_files import CachedFile
@@ -45,7 +45,7 @@ def where(frames: Sequence[str], as_json: bool, **options: Any) -> int:
     if as_json:
         print_json({"folder": folder})
     else:
-        click.echo(folder)
+        say(folder)
     return exit_codes.OK
 
 
@@ -57,7 +57,7 @@ def _where_frames(frames: Sequence[str], options: dict[str, Any], *, as_json: bo
         print_json([{"frame": frame, "path": path} for frame, path in found.items()])
     else:
         for frame, path in found.items():
-            click.echo(path or f"{frame}: not in the cache", err=path is None)
+            say(path or f"{frame}: not in the cache", err=path is None)
     return exit_codes.NOT_FOUND if None in found.values() else exit_codes.OK
 
 
@@ -73,7 +73,7 @@ def list_files(as_json: bool, **options: Any) -> int:
         return exit_codes.OK
     rows = [[f.used.strftime("%Y-%m-%dT%H:%M:%SZ"), f.size, f.md5, f.filename] for f in files]
     print_table(["used", "size", "md5", "filename"], rows)
-    click.echo(f"{len(files)} files, {sum(file.size for file in files)} bytes")
+    say(f"{len(files)} files, {sum(file.size for file in files)} bytes")
     return exit_codes.OK
 
 
@@ -95,8 +95,8 @@ def verify(as_json: bool, **options: Any) -> int:
     else:
         for file in damaged:
             state = "damaged, and still there" if file.path.exists() else "damaged, and removed"
-            click.echo(f"{file.path}: {state}", err=True)
-        click.echo(f"{len(found)} files, {len(damaged)} damaged")
+            say(f"{file.path}: {state}", err=True)
+        say(f"{len(found)} files, {len(damaged)} damaged")
     return exit_codes.FAILED if damaged else exit_codes.OK
 
 
@@ -116,16 +116,20 @@ def evict(
     if sum((bool(frames), everything, size is not None)) != 1:
         msg = "say what to remove: FRAMES, or --all, or --to SIZE"
         raise click.UsageError(msg)
+    left = 0
     if frames:
         gone = _evicted(frames, options)
     else:
-        places = {name: options[name] for name in ("cache", "config")}
-        gone = _made(places).shrink(0 if size is None else _bytes(size))
+        made, most = _made({n: options[n] for n in ("cache", "config")}), _bytes(size or "0")
+        gone = made.shrink(most)
+        left = max(0, sum(file.size for file in made.files()) - most)
     if as_json:
         print_json(plain(gone))
     else:
-        click.echo(f"{len(gone)} files removed, {sum(file.size for file in gone)} bytes")
-    return exit_codes.OK
+        say(f"{len(gone)} files removed, {sum(file.size for file in gone)} bytes")
+    if left:
+        say(f"{left} bytes too many stay, in use or not to be removed; try again later", err=True)
+    return exit_codes.TRY_LATER if left else exit_codes.OK
 
 
 def _evicted(frames: Sequence[str], options: dict[str, Any]) -> list[CachedFile]:

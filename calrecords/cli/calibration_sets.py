@@ -8,7 +8,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options, rules_option
-from calrecords.cli.output import print_json
+from calrecords.cli.output import print_json, say
 
 
 @click.command(epilog=exit_codes.EPILOG)
@@ -28,5 +28,5 @@ def calibrations(science: str, as_of: str | None, as_json: bool, **options: Any)
     if as_json:
         print_json(found.to_dict())
     else:
-        click.echo(str(found))
+        say(str(found))
     return exit_codes.OK if found.is_complete else exit_codes.FAILED

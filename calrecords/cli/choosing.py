@@ -9,7 +9,7 @@ import click
 from calrecords.cli import exit_codes
 from calrecords.cli.explaining import print_explanation
 from calrecords.cli.options import as_json, connected, connection_options, rules_option
-from calrecords.cli.output import describe_frame, plain, print_json
+from calrecords.cli.output import describe_frame, plain, print_json, say
 from calrecords.errors import NoCalibrationError
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def best(science: str, caltype: str, explain: bool, as_json: bool, **options: An
         print_json(describe_selection(chosen))
         return exit_codes.OK
     for one in (chosen, *chosen.alternatives):
-        click.echo(_line(one))
+        say(_line(one))
     if chosen.override is not None:
-        click.echo(f"forced by an override: {chosen.override}")
+        say(f"forced by an override: {chosen.override}")
     return exit_codes.OK
 
 

@@ -8,7 +8,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json
-from calrecords.cli.output import print_json, print_table
+from calrecords.cli.output import print_json, print_table, say
 from calrecords.workflows.ocs_variables import refused_in
 from calrecords.workflows.settings import Settings
 
@@ -38,7 +38,7 @@ def show(config: str | None, as_json: bool) -> int:
         for value in settings.values()
     ]
     for variable, why in refused_in(os.environ).items():
-        click.echo(f"{variable} is set, and has no effect: {why}", err=True)
+        say(f"{variable} is set, and has no effect: {why}", err=True)
     if as_json:
         print_json(rows)
         return exit_codes.OK

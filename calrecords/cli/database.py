@@ -9,7 +9,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json
-from calrecords.cli.output import print_json
+from calrecords.cli.output import print_json, say
 from calrecords.records import RecordDatabase
 from calrecords.workflows.settings import Settings
 
@@ -34,7 +34,7 @@ def _report(database: RecordDatabase, *, as_json: bool) -> int:
     if as_json:
         print_json(document)
     else:
-        click.echo(f"{database.place}: schema {revision or 'none'}, needed {HEAD}")
+        say(f"{database.place}: schema {revision or 'none'}, needed {HEAD}")
     return exit_codes.OK
 
 

@@ -11,7 +11,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json
-from calrecords.cli.output import print_json, print_table
+from calrecords.cli.output import print_json, print_table, say
 from calrecords.frames import digest_stream
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class _Narrator:
 
     def __call__(self, line: str) -> None:
         if not self._silent:
-            click.echo(line)
+            say(line)
 
 
 def _make_frames(folder: Path, say: _Narrator) -> list[Path]:

@@ -8,7 +8,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connection_options
-from calrecords.cli.output import print_json
+from calrecords.cli.output import print_json, say
 
 
 @click.command(epilog=exit_codes.EPILOG)
@@ -28,7 +28,7 @@ def doctor(as_json: bool, **options: Any) -> int:
     for finding in diagnose(Settings(given_settings(**options))):
         findings.append(finding)
         if not as_json:
-            click.echo(f"{finding.health:8} {finding.subject}: {finding.message}")
+            say(f"{finding.health:8} {finding.subject}: {finding.message}")
     if as_json:
         print_json(findings)
     failed = any(finding.health is Health.FAILURE for finding in findings)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from calrecords.cli.output import print_json
+from calrecords.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from calrecords.workflows.explanations import Explanation
@@ -17,4 +15,4 @@ def print_explanation(explanation: Explanation, as_json: bool) -> None:
     if as_json:
         print_json(explanation.to_dict())
     else:
-        click.echo(str(explanation))
+        say(str(explanation))

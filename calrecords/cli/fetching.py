@@ -12,7 +12,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import plain, print_json, progress
+from calrecords.cli.output import plain, print_json, progress, say
 from calrecords.cli.querying import named
 from calrecords.errors import CalRecordsError, ChecksumMismatchError, ConfigurationError
 from calrecords.frames import digest_stream
@@ -103,6 +103,6 @@ def _report(found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         return
     for one in found:
         if one["error"] is None:
-            click.echo(one["path"])
+            say(one["path"])
         else:
-            click.echo(f"Error: {one['frame']}: {one['error']['message']}", err=True)
+            say(f"Error: {one['frame']}: {one['error']['message']}", err=True)

@@ -9,7 +9,7 @@ import click
 from calrecords.cli import exit_codes
 from calrecords.cli.judging import md5
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import print_json, show_table, table_rows
+from calrecords.cli.output import print_json, say, show_table, table_rows
 from calrecords.cli.querying import named
 
 _HIDDEN = ("rule_before", "rule_after", "used_md5", "before_md5", "after_md5", "recorded_at")
@@ -52,8 +52,8 @@ def impact(
     if as_json:
         print_json({**table.meta, "rows": table_rows(table)})
         return exit_codes.OK
-    click.echo(table.meta["summary"])
+    say(table.meta["summary"])
     if len(table):
-        click.echo()
+        say()
         show_table(table, hidden=_HIDDEN, as_json=False)
     return exit_codes.OK

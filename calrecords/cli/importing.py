@@ -8,7 +8,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import plain, print_json
+from calrecords.cli.output import plain, print_json, say
 from calrecords.records.importing_reports import PROBLEMS_KEPT, ImportReport, RowProblem
 
 
@@ -53,7 +53,7 @@ def import_(
     if as_json:
         print_json({**plain(report), "rows": report.rows})
     else:
-        click.echo(str(report))
+        say(str(report))
     _list_problems("refused", report.refused, report.refused_rows)
     _list_problems("in conflict", report.conflicts, report.conflicting_rows)
     return _exit_code(report)
@@ -62,9 +62,9 @@ def import_(
 def _list_problems(meaning: str, count: int, problems: tuple[RowProblem, ...]) -> None:
     for problem in problems:
         name = "" if problem.basename is None else f" ({problem.basename})"
-        click.echo(f"row {problem.row}{name}: {meaning}: {problem.reason}", err=True)
+        say(f"row {problem.row}{name}: {meaning}: {problem.reason}", err=True)
     if count > len(problems):
-        click.echo(f"{count - len(problems)} more rows are {meaning}; see --problems", err=True)
+        say(f"{count - len(problems)} more rows are {meaning}; see --problems", err=True)
 
 
 def _exit_code(report: ImportReport) -> int:

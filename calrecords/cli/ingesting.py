@@ -10,7 +10,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import describe_result, print_json, progress
+from calrecords.cli.output import describe_result, print_json, progress, say
 from calrecords.errors import CalRecordsError, TransientError
 from calrecords.workflows.results import IngestOutcome, IngestResult
 
@@ -60,7 +60,7 @@ def ingest(workers: int, **options: Any) -> int:
     with connected(options) as cal, progress("ingesting", len(set(paths))) as advance:
 
         def tell(result: IngestResult) -> None:
-            say(result, as_json=as_json)
+            say_outcome(result, as_json=as_json)
             advance()
 
         results = cal.ingest_many(paths, workers=workers, progress=tell, **said)
@@ -83,7 +83,7 @@ def register(**options: Any) -> int:
             except CalRecordsError as error:
                 result = IngestResult(str(path), IngestOutcome.FAILED, error=error)
             results.append(result)
-            say(result, as_json=as_json)
+            say_outcome(result, as_json=as_json)
             advance()
     return end(results, as_json=as_json)
 
@@ -108,14 +108,14 @@ def resume(failed: bool, as_json: bool, **options: Any) -> int:
         if failed:
             results = cal.failed_ingestions()
             for result in results:
-                say(result, as_json=as_json)
+                say_outcome(result, as_json=as_json)
         else:
-            results = cal.resume(progress=lambda result: say(result, as_json=as_json))
+            results = cal.resume(progress=lambda result: say_outcome(result, as_json=as_json))
         ended = 0 if failed else len(cal.failed_ingestions())
     if not results and not as_json:
-        click.echo("nothing failed" if failed else "nothing to resume")
+        say("nothing failed" if failed else "nothing to resume")
     if ended:
-        click.echo(f"{ended} ended in a failure; `calrecords resume --failed` lists them", err=True)
+        say(f"{ended} ended in a failure; `calrecords resume --failed` lists them", err=True)
     return end(results, as_json=as_json)
 
 
@@ -128,7 +128,7 @@ def keyword(word: str) -> tuple[str, str]:
     return name, value
 
 
-def say(result: IngestResult, *, as_json: bool) -> None:
+def say_outcome(result: IngestResult, *, as_json: bool) -> None:
     """Print an outcome as soon as it is there; a failure where errors go."""
     if as_json:
         return
@@ -137,7 +137,7 @@ def say(result: IngestResult, *, as_json: bool) -> None:
         line += f", frame ID {result.frame_id}"
     if result.error is not None:
         line += f": {result.error}"
-    click.echo(line, err=result.error is not None)
+    say(line, err=result.error is not None)
 
 
 def end(results: Sequence[IngestResult], *, as_json: bool) -> int:

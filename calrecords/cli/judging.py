@@ -10,7 +10,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import describe_frame, plain, print_json
+from calrecords.cli.output import describe_frame, plain, print_json, say
 from calrecords.cli.querying import named
 from calrecords.frames import CalibrationFrame
 
@@ -156,5 +156,5 @@ def _say(frame: CalibrationFrame, what: str, *, as_json: bool) -> int:
     if as_json:
         print_json(describe_frame(frame))
     else:
-        click.echo(f"{frame.filename}: {what}")
+        say(f"{frame.filename}: {what}")
     return exit_codes.OK

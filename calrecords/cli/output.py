@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,9 +19,31 @@ if TYPE_CHECKING:
     from calrecords.workflows.results import IngestResult
 
 
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""What steers a terminal, or no encoding has: file names and archives can hold it."""
+
+
+def harmless(text: str) -> str:
+    """Return a text with escapes for what would steer a terminal, or could not be printed."""
+    return _STEERING.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def say(text: object = "", *, err: bool = False) -> None:
+    """Print a line, or several, for people."""
+    click.echo(harmless(str(text)), err=err)
+
+
 def print_json(document: Any) -> None:
     """Print a JSON document; times are ISO 8601, UTC."""
-    click.echo(json.dumps(plain(document), indent=2, ensure_ascii=False))
+    document = plain(document)
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # bytes of a file name that are no text, or a narrow terminal
+        text = json.dumps(document, indent=2)
+    click.echo(text)
 
 
 def plain(value: Any) -> Any:
@@ -63,7 +86,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
     for row in (list(columns), ["-" * width for width in widths], *cells):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())
+        say(line.rstrip())
 
 
 def show_table(table: Any, *, hidden: Sequence[str] = (), as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 from calrecords.cli import exit_codes
 from calrecords.cli.judging import author, md5
 from calrecords.cli.options import as_json, connected, connection_options, rules_option
-from calrecords.cli.output import print_json, show_table
+from calrecords.cli.output import print_json, say, show_table
 from calrecords.cli.querying import named
 
 
@@ -66,7 +66,7 @@ def set_override(
         print_json(made)
     else:
         subject = made.target or f"{made.site} {made.camera}"
-        click.echo(f"override {made.id}: {made.filename} is the {made.caltype} of {subject}")
+        say(f"override {made.id}: {made.filename} is the {made.caltype} of {subject}")
     return exit_codes.OK
 
 
@@ -100,5 +100,5 @@ def withdraw_override(
     if as_json:
         print_json(withdrawn)
     else:
-        click.echo(f"override {withdrawn.id}: withdrawn")
+        say(f"override {withdrawn.id}: withdrawn")
     return exit_codes.OK

@@ -8,7 +8,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json, connected, connection_options
-from calrecords.cli.output import describe_frame, plain, print_json, show_table
+from calrecords.cli.output import describe_frame, plain, print_json, say, show_table
 
 
 @click.command(epilog=exit_codes.EPILOG)
@@ -67,8 +67,8 @@ def show(frame: str, versions: bool, as_json: bool, **options: Any) -> int:
     for one in described:
         version = one.pop("version")
         for name, value in {**one, **version}.items():
-            click.echo(f"{name:20} {'' if value is None else plain(value)}")
-        click.echo()
+            say(f"{name:20} {'' if value is None else plain(value)}")
+        say()
     return exit_codes.OK
 
 

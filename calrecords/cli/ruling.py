@@ -9,7 +9,7 @@ import click
 
 from calrecords.cli import exit_codes
 from calrecords.cli.options import as_json
-from calrecords.cli.output import plain, print_json
+from calrecords.cli.output import plain, print_json, say
 from calrecords.selection.case_files import run_cases
 from calrecords.selection.case_results import CaseResult
 from calrecords.selection.checking import find_mistakes
@@ -58,14 +58,14 @@ def check(rules: str, as_json: bool) -> int:
         )
         return code
     for mistake in mistakes:
-        click.echo(f"{loaded.source}: rule {mistake.rule}: {mistake.term}: {mistake.message}")
+        say(f"{loaded.source}: rule {mistake.rule}: {mistake.term}: {mistake.message}")
     for one in prices:
         if one.is_two_probes:
-            click.echo(f"{one.rule}: two index probes")
+            say(f"{one.rule}: two index probes")
         else:
             window = window_text(loaded.rule(one.rule).window)
-            click.echo(f"{one.rule}: what lies in its time window ({window}): {one.reason}")
-    click.echo(f"{len(loaded.rules)} rules, {len(mistakes)} mistakes")
+            say(f"{one.rule}: what lies in its time window ({window}): {one.reason}")
+    say(f"{len(loaded.rules)} rules, {len(mistakes)} mistakes")
     return code
 
 
@@ -89,11 +89,11 @@ def show(rules: str, caltype: str | None, as_json: bool) -> int:
     if not wanted:
         hint = near_names(caltype or "", loaded.caltypes)
         known = ", ".join(loaded.caltypes)
-        click.echo(f"{loaded.name} has no rule for {caltype}{hint}; known: {known}", err=True)
+        say(f"{loaded.name} has no rule for {caltype}{hint}; known: {known}", err=True)
         return code
-    click.echo(f"rules {loaded.name}, version {loaded.version}: {loaded.description}".rstrip(": "))
+    say(f"rules {loaded.name}, version {loaded.version}: {loaded.description}".rstrip(": "))
     for one in described:
-        click.echo()
+        say()
         for heading, value in one.items():
             _print_heading(heading, value)
     return code
@@ -102,7 +102,7 @@ def show(rules: str, caltype: str | None, as_json: bool) -> int:
 def _print_heading(heading: str, value: Any) -> None:
     lines = value if isinstance(value, list) else [value]
     for number, line in enumerate(lines):
-        click.echo(f"{heading if number == 0 else '':16} {line}")
+        say(f"{heading if number == 0 else '':16} {line}")
 
 
 @rules.command(epilog=exit_codes.EPILOG)
@@ -124,8 +124,8 @@ def test(rules: str, cases: Path, as_json: bool) -> int:
         print_json({"passed": passed, "failed": len(failed), "mismatches": failed})
         return code
     for result in failed:
-        click.echo(_mismatch(result))
-    click.echo(f"{passed} passed, {len(failed)} failed")
+        say(_mismatch(result))
+    say(f"{passed} passed, {len(failed)} failed")
     return code
 
 

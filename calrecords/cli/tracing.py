@@ -9,7 +9,7 @@ import click
 from calrecords.cli import exit_codes
 from calrecords.cli.judging import md5
 from calrecords.cli.options import as_json, connected, connection_options, rules_option
-from calrecords.cli.output import print_json, show_table
+from calrecords.cli.output import print_json, say, show_table
 from calrecords.cli.querying import named
 
 
@@ -67,7 +67,7 @@ def record_use(
         print_json({**said, "md5": used.version.md5, "is_new": is_new})
     else:
         already = "" if is_new else ", as is recorded already"
-        click.echo(f"{name}: its {as_what} was {used.filename}{already}")
+        say(f"{name}: its {as_what} was {used.filename}{already}")
     return exit_codes.OK
 
 

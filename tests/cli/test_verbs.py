@@ -10,6 +10,7 @@ import pytest
 
 from calrecords.cli import exit_codes
 from calrecords.cli.app import calrecords
+from calrecords.workflows.cache_locks import only_one
 from calrecords.workflows.results import IngestStep
 
 README = Path(__file__).parents[2] / "README.md"
@@ -187,6 +188,11 @@ def test_the_cache_is_listed_verified_and_emptied(run, make_frame, tmp_path):
     assert run("cache", "evict", "--to", "much").code == exit_codes.USAGE
     assert run("cache", "evict").code == exit_codes.USAGE
     assert run("cache", "evict", "--to", "1GB", "--json").json == []
+    [left] = [path for path in cached if path.is_file()]
+    with only_one(left, 0):
+        held = run("cache", "evict", "--all")
+    assert (held.code, held.out) == (exit_codes.TRY_LATER, "0 files removed, 0 bytes\n")
+    assert held.err.startswith(f"{left.stat().st_size} bytes too many stay")
     assert len(run("cache", "evict", "--all", "--json").json) == 1
     assert [path.exists() for path in cached] == [False] * 3
     assert run("fetch", "mask-0").code == exit_codes.OK
