@@ -11,6 +11,7 @@ LEVELS = {
     "vocabulary": 0,
     "frames": 0,
     "matching": 0,
+    "bounded_reader": 0,
     "forking": 0,
     "garbage": 0,
     "datafiles": 1,

@@ -20,6 +20,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from calrecords.bounded_reader import BoundedReader
+
 _SEND_BYTES = 1 << 16
 _POOLED_CONNECTIONS = 32
 
@@ -125,26 +127,13 @@ class _TimedReads(io.RawIOBase):
         super().close()
 
 
-class _BoundedReader(io.BufferedReader):
-    """Reads as many bytes as it is asked for, and never all that may come.
-
-    That is what `http.client` asks for where a server calls a chunk -1 bytes long.
-    """
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0:
-            msg = f"a length of {size} bytes"
-            raise http.client.HTTPException(msg)
-        return super().read(size)
-
-
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         deadline = _applied.get()
         if deadline is not None:
             source = self.fp.detach()
-            self.fp = _BoundedReader(_TimedReads(source, sock, deadline))
+            self.fp = BoundedReader(_TimedReads(source, sock, deadline))
 
 
 class _Target(str):

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from botocore import awsrequest
 from botocore.exceptions import ReadTimeoutError
 
+from calrecords.bounded_reader import BoundedReader
+
 if TYPE_CHECKING:
     _Connection = awsrequest.AWSHTTPConnection
 else:
@@ -94,9 +96,15 @@ class _WholeLines:
 
 
 class _WholeAnswer(HTTPResponse):
+    fp: Any
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.fp = BoundedReader(self.fp.detach())
+
     def begin(self) -> None:
         source: Any = self.fp
-        self.fp: Any = _WholeLines(source)
+        self.fp = _WholeLines(source)
         super().begin()
         if self.fp is not None:
             self.fp = source

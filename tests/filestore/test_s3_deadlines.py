@@ -4,6 +4,7 @@ import io
 import select
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
@@ -128,6 +129,33 @@ def test_headers_that_are_cut_off_are_no_answer(liar, impatient, operation):
     liar.answers[operation] = cut_off
     with pytest.raises(FileStoreUnavailableError):
         OPERATIONS[operation](impatient)
+
+
+def endless_chunk(length):
+    """Call the bytes that come without an end a chunk of some length."""
+
+    def answer(handler):
+        with suppress(OSError):  # the client broke off
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            handler.wfile.write(length + b"\r\n")
+            for _ in range(64):
+                handler.wfile.write(bytes(1 << 20))
+        handler.close_connection = True
+
+    return answer
+
+
+@pytest.mark.parametrize("length", [b"-1", b"-5", b"-0x1"])
+@pytest.mark.parametrize("operation", ["GET", "versions"])
+def test_a_chunk_below_zero_is_not_read_to_the_end(liar, impatient, operation, length):
+    liar.answers[operation] = endless_chunk(length)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileStoreUnavailableError):
+            OPERATIONS[operation](impatient)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_cut_off_when_time_is_up_is_no_answer(liar):
