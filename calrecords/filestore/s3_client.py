@@ -19,7 +19,8 @@ def make_s3_client(
     signature_version: str = "s3v4",
     connect_timeout_s: float = 10.0,
     read_timeout_s: float = 60.0,
-    answer_timeout_s: float = 300.0,
+    answer_timeout_s: float = 60.0,
+    join_timeout_s: float = 300.0,
     max_attempts: int = 4,
     access_key: str | None = None,
     secret_key: str | None = None,
@@ -43,7 +44,9 @@ def make_s3_client(
     connect_timeout_s, read_timeout_s : float, optional
         Seconds to wait for a connection, and for each piece of an answer.
     answer_timeout_s : float, optional
-        Seconds for the whole of an answer that is no file; S3 may take minutes to join parts.
+        Seconds for the whole of an answer that is no file.
+    join_timeout_s : float, optional
+        The same where parts are joined to a file, for which S3 may take minutes.
     max_attempts : int, optional
         Attempts in all, the first included.
     access_key, secret_key : str, optional
@@ -96,7 +99,7 @@ def make_s3_client(
         )
         raise ConfigurationError(msg) from error
     sign_named_payloads(client)
-    watch_answers(client, answer_timeout_s)
+    watch_answers(client, answer_timeout_s, join_timeout_s)
     refuse_impostors(client)
     client.meta.events.register_last("before-call.s3", _send_small_bodies_at_once)
     return client

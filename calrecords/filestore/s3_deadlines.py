@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPResponse, RemoteDisconnected
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 from botocore import awsrequest
 from botocore.exceptions import ReadTimeoutError
@@ -155,7 +156,7 @@ class _HTTPSPool(awsrequest.AWSHTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
 
 
-def watch_answers(client: Any, timeout_s: float) -> None:
+def watch_answers(client: Any, timeout_s: float, join_timeout_s: float) -> None:
     """Let a client give up each answer that is not there in time.
 
     Parameters
@@ -164,15 +165,23 @@ def watch_answers(client: Any, timeout_s: float) -> None:
         Changed. Its answers are awaited for at most so long; botocore then tries again.
     timeout_s : float
         Seconds for the headers of an answer, and its body where that is no file.
+    join_timeout_s : float
+        The same where parts are joined to a file.
     """
     session = client._endpoint.http_session  # noqa: SLF001, RUF100 - botocore has no other way
     session._pool_classes_by_scheme.update(http=_HTTPPool, https=_HTTPSPool)  # noqa: SLF001, RUF100
-    session.send = _watched(session.send, timeout_s)
+    session.send = _watched(session.send, timeout_s, join_timeout_s)
 
 
-def _watched(send: Callable[[Any], Any], timeout_s: float) -> Callable[[Any], Any]:
+def _joins_parts(request: Any) -> bool:
+    return request.method == "POST" and "uploadId" in parse_qs(urlsplit(request.url).query)
+
+
+def _watched(
+    send: Callable[[Any], Any], timeout_s: float, join_timeout_s: float
+) -> Callable[[Any], Any]:
     def send_in_time(request: Any) -> Any:
-        _watch.timeout_s = timeout_s
+        _watch.timeout_s = join_timeout_s if _joins_parts(request) else timeout_s
         _watch.was_late = False
         try:
             answer = send(request)

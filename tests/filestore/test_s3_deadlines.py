@@ -22,7 +22,12 @@ HEADERS = b"HTTP/1.1 200 OK\r\nx-amz-drip: " + b"x" * 2000
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n"
 LARGE = b"x" * (8 << 20)
-PATIENCE = {"connect_timeout_s": 0.8, "read_timeout_s": 0.8, "answer_timeout_s": 1.0}
+PATIENCE = {
+    "connect_timeout_s": 0.8,
+    "read_timeout_s": 0.8,
+    "answer_timeout_s": 1.0,
+    "join_timeout_s": 1.0,
+}
 SLACK_S = 12
 
 
