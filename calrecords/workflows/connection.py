@@ -60,7 +60,8 @@ def connect(
     -------
     CalibrationRecords
         A context manager; safe to share between threads, and usable after a fork, provided
-        that no other thread is using it at that moment.
+        that no other thread is using it at that moment. It cannot be pickled: another
+        process that is not a fork connects for itself.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from calrecords.archive import ArchiveClient, ArchiveFrame, ObservationPortal
 from calrecords.datafiles.hdus import open_hdu_list
@@ -98,6 +98,13 @@ class CalibrationRecords(
     def __repr__(self) -> str:
         root = None if self.archive is None else self.archive.root
         return f"<CalibrationRecords {self._database.place}, archive {root}>"
+
+    def __reduce__(self) -> NoReturn:
+        msg = (
+            "records are connected to in each process: call calrecords.connect() there, and "
+            "hand over paths, frames or frame IDs"
+        )
+        raise TypeError(msg)
 
     def close(self) -> None:
         """Close connections; an archive client or a store that was passed in stays open."""

@@ -35,6 +35,13 @@ def test_a_frame_may_be_named_in_every_way(cal, make_frame):
         assert hdus[0].header["OBSTYPE"] == "BIAS"
 
 
+def test_another_process_is_told_to_connect_for_itself(cal, make_frame):
+    with pytest.raises(TypeError, match=r"call calrecords\.connect\(\) there"):
+        pickle.dumps(cal)
+    result = cal.ingest(make_frame(), is_master=True)
+    assert pickle.loads(pickle.dumps(result)) == result
+
+
 def test_what_is_not_recorded_is_not_found(cal):
     for ask in (
         lambda: cal.get(basename="nowhere"),
