@@ -1,7 +1,10 @@
 """The README's Python is run as it stands, on a real frame and a loopback archive."""
 
+import json
 import re
 import shutil
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 import calrecords
 from calrecords.compat.ocs_ingester import close_connections
+from calrecords.datafiles.synthetic import write_synthetic_frame
 from calrecords.testing import ScienceArchive
 
 TEXT = (Path(__file__).parents[1] / "README.md").read_text()
@@ -49,6 +53,7 @@ def test_the_readme_has_these_examples():
         "From the OCS ingester",
         "Tenacity around it",
         "Many files at once",
+        "Many processes",
         "Documents, pictures and archives",
         "Bytes without a file",
         "What the archive has already",
@@ -86,6 +91,18 @@ def test_the_recipes_run(at_home, capsys):
     assert capsys.readouterr().out.split() == [names["frame"].version.md5, str(names["path"])]
     exec(BLOCKS["Another observatory's headers"], names)
     assert names["OurFitsFile"].__mro__[1] is names["FitsFile"]
+
+
+def test_the_recipe_for_processes_runs(at_home):
+    paths = [str(write_synthetic_frame(Path(), basename=f"bias-{n}", seed=n)) for n in range(4)]
+    Path("work.py").write_text(
+        "import json, multiprocessing, calrecords\n"
+        f"paths = {paths}\n{BLOCKS['Many processes']}        print(json.dumps(frame_ids))\n"
+    )
+    done = subprocess.run([sys.executable, "work.py"], capture_output=True, check=False)
+    assert done.stderr == b""
+    named = {f"bias-{n}": frame_id for n, frame_id in enumerate(json.loads(done.stdout))}
+    assert {frame["basename"]: frame["id"] for frame in at_home.frames()} == named
 
 
 def test_the_recipe_for_choosing_runs(at_home, capsys):
