@@ -14,10 +14,13 @@ from calrecords.frames import ContentDigest
 from calrecords.records.database import RecordDatabase
 from calrecords.records.models import Frame, Version
 from calrecords.records.recording import choose_current
-from calrecords.records.selection_index import close_version
+from calrecords.records.version_order import DATING, place_of
 
 _frames: sa.Table = Frame.__table__  # type: ignore[assignment]
 _versions: sa.Table = Version.__table__  # type: ignore[assignment]
+_of_frame = sa.select(
+    *(_versions.c.id, _versions.c.is_current, *(_versions.c[name] for name in DATING))
+).where(_versions.c.calibration_frame_id == sa.bindparam("frame"))
 
 
 class RecordFixes:
@@ -70,20 +73,28 @@ class RecordFixes:
             choose_current(connection, number, datetime.now(UTC))
         return True
 
-    def current(self, basename: str) -> bool:
-        """Make the newest version of a frame the current one, if none is; return whether it was."""
+    def current(self, basename: str, was: int | None, newest: int) -> bool:
+        """Make the newest version of a frame the current one; return whether it was as seen.
+
+        Parameters
+        ----------
+        basename : str
+            The frame.
+        was : int or None
+            Number of the version that is the current one; None where none is.
+        newest : int
+            Number of the version that should be.
+        """
         with self._database.write_rows() as connection:
             named = sa.select(_frames.c.id).where(_frames.c.basename == basename)
             number = connection.scalar(named.with_for_update())
-            columns = sa.select(_versions.c.id, _versions.c.is_current)
-            of_frame = columns.where(_versions.c.calibration_frame_id == number)
-            versions = connection.execute(of_frame).all()
-            if number is None or not versions or any(one.is_current for one in versions):
+            versions = connection.execute(_of_frame, {"frame": number}).all()
+            if number is None or not versions:
                 return False
-            now = datetime.now(UTC)
-            for version in versions:  # one that was current may still be offered as such
-                close_version(connection, version.id, now)
-            choose_current(connection, number, now)
+            current = next((one.id for one in versions if one.is_current), None)
+            if current != was or current == newest or max(versions, key=place_of).id != newest:
+                return False
+            choose_current(connection, number, datetime.now(UTC))
         return True
 
     def version_key(self, version: int, was: str | None, version_key: str) -> bool:

@@ -127,7 +127,6 @@ class JournalReads:
         recorded = sa.exists().where(
             _frames.c.basename == _entries.c.basename,
             _versions.c.calibration_frame_id == _frames.c.id,
-            _versions.c.is_current,
         )
         asked = (
             sa.select(_entries)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,16 +16,21 @@ from calrecords.frames import FrameVersion
 from calrecords.records.auditing import batched
 from calrecords.records.database import RecordDatabase
 from calrecords.records.models import Archive, Frame, Instrument, JournalEntry, Site, Version
+from calrecords.records.version_order import DATING, place_of
 
 _FILE = (
     *(Version.version_key, Version.md5, Version.sha256, Version.size, Version.extension),
     Version.key,
 )
-_STATE = (Version.is_current, Version.dateobs, Version.archived_at, Version.recorded_at)
+_STATE = (
+    *(Version.is_current, Version.dateobs, Version.archived_at, Version.recorded_at),
+    *(Version.created, Version.known_from),
+)
 _IDENTITY = (
     *(Frame.basename, Frame.frame_id, Frame.obstype, Frame.is_master),
     *(Site.code.label("site"), Instrument.camera),
 )
+_DATING = tuple(getattr(Version, name) for name in DATING)
 _ALL: tuple[Any, ...] = (Frame.id, Version.id, *_IDENTITY, *_STATE, *_FILE)
 
 
@@ -84,13 +90,17 @@ class AuditedVersion:
     version : FrameVersion
         What it is.
     is_current : bool
-        Whether it is the newest.
+        Whether it is marked as the newest.
     dateobs : datetime or None
         Start of the exposure, UTC.
     archived_at : datetime or None
         When the archive stored it, UTC; None where it is not known that it did.
     recorded_at : datetime
         When it was recorded, UTC.
+    created : datetime or None
+        When its file was made, UTC.
+    known_from : datetime or None
+        From when on an importer says that it was known, UTC.
     """
 
     id: int
@@ -99,6 +109,8 @@ class AuditedVersion:
     dateobs: datetime | None
     archived_at: datetime | None
     recorded_at: datetime
+    created: datetime | None
+    known_from: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +146,17 @@ class AuditedFrame:
 
     @property
     def current(self) -> AuditedVersion:
-        """The newest version."""
+        """The current version."""
         return next((one for one in self.versions if one.is_current), self.versions[-1])
 
     @property
+    def newest(self) -> AuditedVersion:
+        """The version that should be the current one, by the order that all versions have."""
+        return max(self.versions, key=place_of)
+
+    @property
     def filename(self) -> str:
-        """File name of the newest version."""
+        """File name of the current version."""
         return self.basename + self.current.version.extension
 
 
@@ -232,6 +249,42 @@ class AuditReads:
             frames = self._frames([Frame.basename.in_(some)], (Frame.id,), len(some))
             found |= {frame.basename: frame for frame in frames}
         return found
+
+    def known(self, basenames: Collection[str]) -> set[str]:
+        """Return which of these names are recorded with any version, whatever the scope is."""
+        found: set[str] = set()
+        for some in batched(sorted(basenames)):
+            asked = _joined(sa.select(Frame.basename)).where(Frame.basename.in_(some))
+            with self._database.read() as connection:
+                found.update(connection.scalars(asked))
+        return found
+
+    def last(self) -> int:
+        """Return the greatest number of a frame; 0 where there is none."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(sa.func.max(Frame.id))) or 0
+
+    def displaced(self, after: int, upto: int) -> list[AuditedFrame]:
+        """Return frames in the scope whose newest version is not the current one.
+
+        Parameters
+        ----------
+        after, upto : int
+            Of the frames with these numbers, ``(after, upto]``.
+        """
+        number, within = Version.calibration_frame_id, self._within()
+        page = (number > after, number <= upto)
+        others = sa.select(number) if not within else _joined(sa.select(number))
+        asked = (
+            sa.select(number.label("frame"), Version.id, Version.is_current, *_DATING)
+            .where(*page, number.in_(others.where(*page, ~Version.is_current, *within)))
+            .order_by(number)
+        )
+        with self._database.read() as connection:
+            by_frame = groupby(connection.execute(asked), attrgetter("frame"))
+            wrong = [one for one, rows in by_frame if not max(rows, key=place_of).is_current]
+            found = _with_versions(connection, wrong)
+        return [frame for frame in found.values() if not frame.newest.is_current]
 
     def versions(self, after: int, limit: int) -> list[AuditedFrame]:
         """Return versions in the scope behind one, by their numbers, each with its frame."""

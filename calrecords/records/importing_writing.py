@@ -180,6 +180,7 @@ class ChunkWriter:
             if until is None or version.since < until:
                 self._index(frame, version, until, index)
         if turns_newest:
+            end_version(self._connection, newest.id or 0, self._context.now)
             self._change_current(newest, is_current=True)
             open_version(self._connection, newest.id or 0, self._context.now)
 

@@ -22,7 +22,12 @@ from calrecords.records.models import FrameInput, Version
 from calrecords.records.naming import demand_identity, frame_row
 from calrecords.records.prepared import execute
 from calrecords.records.reading import get_frame
-from calrecords.records.selection_index import close_version, index_version, open_version
+from calrecords.records.selection_index import (
+    close_version,
+    end_version,
+    index_version,
+    open_version,
+)
 from calrecords.records.storable import check_storable, check_values, plain_json
 from calrecords.records.version_order import DATING, dated, place_of
 from calrecords.vocabulary import Verdict, canonical_obstype
@@ -262,9 +267,12 @@ def choose_current(connection: Connection, frame: int, now: datetime) -> None:
 def _end_current(
     connection: Connection, frame: int, recorded: Sequence[Any], now: datetime
 ) -> None:
-    for version in recorded:
-        if version.is_current:
-            close_version(connection, version.id, now)
+    newest = max(recorded, key=place_of)
+    if newest.is_current:
+        close_version(connection, newest.id, now)
+    else:  # whichever was marked as current, another one may be offered as such
+        for version in recorded:
+            end_version(connection, version.id, now)
     connection.execute(_no_longer_current, {"frame": frame})
 
 

@@ -208,7 +208,7 @@ class _Walk:
         """Return which frames of the archive are not recorded."""
         ground = self._ground
         names = {frame.basename for frame in window.frames}
-        candidates = names - ground.reads.named(names).keys()
+        candidates = names - ground.reads.known(names)
         rows = ground.journal.of_names(candidates)
         busy = {row.basename for row in rows if row.is_unfinished}
         tied = {frame.basename for frame in window.frames if _is_tied(frame, rows)}
@@ -220,7 +220,7 @@ class _Walk:
                 continue
             if frame.basename not in tied and not claimed:
                 notices.append((NoticeKind.FRAMES_OF_OTHERS, frame.basename))
-            elif frame.basename not in ground.reads.named([frame.basename]):
+            elif not ground.reads.known([frame.basename]):
                 findings.append(lost_record(ground, frame.basename, frame))
         return Step(cursor=None, findings=tuple(findings), notices=tuple(notices))
 

@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     FRAME_ID_WRONG = "frame ID wrong"
     CHECKSUM_WRONG = "checksum wrong"
     VERSION_KEY_WRONG = "version key wrong"
+    CURRENT_VERSION_WRONG = "current version wrong"
     ANOTHER_FRAME = "another frame"
     OBJECT_MISSING = "object missing"
     OBJECT_DAMAGED = "object damaged"
@@ -61,6 +62,7 @@ _REMEDIES: Mapping[FaultKind, str] = {
     FaultKind.FRAME_ID_WRONG: "take the archive's frame ID",
     FaultKind.CHECKSUM_WRONG: "read the stored bytes, and correct the record if it is wrong",
     FaultKind.VERSION_KEY_WRONG: "take the archive's version key, if the store has those bytes",
+    FaultKind.CURRENT_VERSION_WRONG: "make the newest version the current one",
     FaultKind.ANOTHER_FRAME: "find out which of the two is right; a repair leaves it",
     FaultKind.OBJECT_MISSING: "store the bytes again, from the cache or from a copy",
     FaultKind.OBJECT_DAMAGED: "store good bytes in its place, from the cache or from a copy",

@@ -1,26 +1,30 @@
-"""Ingestions that were left half done, and what they brought in that is recorded no more."""
+"""Ingestions that were left half done, what they brought in, and which version is current."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from calrecords.archive import ArchiveFrame
 from calrecords.frames import FrameFacts
-from calrecords.records import AuditScope, Journal, JournalRow
+from calrecords.records import AuditedFrame, AuditScope, Journal, JournalRow
 from calrecords.workflows.audit_asking import find_named
 from calrecords.workflows.audit_faults import FaultKind, Finding
 from calrecords.workflows.audit_steps import AuditGround, Part, Step
 
 _PAGE = 200
+_FRAMES = 1000
 
 
 class JournalPart(Part):
-    """Looks for intents that nobody has touched for longer than the grace, and for lost records."""
+    """Looks for intents that nobody has touched for longer than the grace, and into the records.
+
+    Those may be lost, or call another version of a frame current than the newest.
+    """
 
     def steps(self, cursor: Any) -> Iterator[Step]:
-        """Yield a step for all that is unfinished, and one for each page of lost records.
+        """Yield a step for all that is unfinished, and one for each page of records.
 
         Raises
         ------
@@ -29,7 +33,15 @@ class JournalPart(Part):
         """
         if cursor is None:
             yield self._unfinished()
-        after = int(cursor or 0)
+        if not isinstance(cursor, Mapping):
+            yield from self._lost_records(int(cursor or 0))
+            cursor = {"frame": 0}
+        for after in range(int(cursor["frame"]), self.ground.reads.last(), _FRAMES):
+            wrong = self.ground.reads.displaced(after, after + _FRAMES)
+            found = tuple(wrong_current(self.ground, frame) for frame in wrong)
+            yield Step(cursor={"frame": after + _FRAMES}, findings=found)
+
+    def _lost_records(self, after: int) -> Iterator[Step]:
         while rows := self.ground.journal.lost(after, _PAGE):
             after = rows[-1].id
             yield Step(cursor=after, examined=len(rows), findings=tuple(self._lost(rows)))
@@ -118,3 +130,22 @@ def lost_record(ground: AuditGround, basename: str, found: ArchiveFrame | None) 
     frame_id = None if found is None else found.frame_id
     what = {"basename": basename, "frame_id": frame_id}
     return ground.finding(FaultKind.FRAME_NOT_RECORDED, basename, said, what)
+
+
+def wrong_current(ground: AuditGround, frame: AuditedFrame) -> Finding:
+    """Return that another version of a frame is current than the newest, or none is."""
+    newest = frame.newest
+    current = next((one for one in frame.versions if one.is_current), None)
+    said = "none of its versions is current"
+    if current is not None:
+        said = f"the version with md5 {current.version.md5} is current"
+    return ground.finding(
+        FaultKind.CURRENT_VERSION_WRONG,
+        frame.basename + newest.version.extension,
+        f"{said}; the newest one has md5 {newest.version.md5}",
+        {
+            "basename": frame.basename,
+            "current": None if current is None else current.id,
+            "newest": newest.id,
+        },
+    )

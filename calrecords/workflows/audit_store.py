@@ -267,11 +267,14 @@ def _checksum_wrong(
 
 
 def is_newest(ground: AuditGround, frame: AuditedFrame) -> bool:
-    """Return whether the archive has no newer version than the current one, as far as it says.
+    """Return whether neither records nor archive have a newer version than the current one.
 
     A newer one that is not recorded here may be published by whoever brought it in, also where
     the frame is recorded without its ID. Another camera's frame has another place.
     """
+    whole = ground.reads.named([frame.basename]).get(frame.basename)
+    if whole is not None and whole.newest.id != frame.current.id:
+        return False
     if ground.archive is None:
         return True
     try:

@@ -88,9 +88,10 @@ class Auditing(Intake):
             Whether all in the scope is this database's, so that what it does not know is a
             fault.
         parts : iterable of str, optional
-            Of ``journal`` (ingestions left half done), ``archive``, ``store`` (the file of
-            each record), ``objects`` (files that nobody refers to) and ``cache``; all by
-            default.
+            Of ``journal`` (ingestions left half done, frames that are recorded no more, and
+            those of which another version is current than the newest), ``archive``, ``store``
+            (the file of each record), ``objects`` (files that nobody refers to) and ``cache``;
+            all by default.
         time_limit : float, timedelta or str, optional
             Seconds, or a duration such as ``"30m"``, after which to stop.
         grace : float, timedelta or str, optional
@@ -160,9 +161,10 @@ class Auditing(Intake):
 
         Each fault is looked at again before anything is changed, and what is no longer so is
         left alone. Frame IDs, version keys and checksums are taken over where archive and
-        bytes agree; frames are registered or recorded again; bytes are stored again from the
-        cache, a copy, or the archive; ingestions are resumed. What nobody refers to is deleted
-        only if two audits at least a day apart have both seen it.
+        bytes agree; frames are registered or recorded again, and their newest version made the
+        current one; bytes are stored again from the cache, a copy, or the archive; ingestions
+        are resumed. What nobody refers to is deleted only if two audits at least a day apart
+        have both seen it.
 
         Parameters
         ----------

@@ -15,6 +15,7 @@ from calrecords.workflows.repair_bytes import publish, put_back, refresh_cache
 from calrecords.workflows.repair_records import (
     adopt,
     mend_checksum,
+    mend_current,
     mend_frame_id,
     mend_version_key,
     resume,
@@ -39,6 +40,7 @@ _MENDED_BY: Mapping[FaultKind, Callable[[RepairGround, Finding], Done]] = {
     FaultKind.FRAME_ID_WRONG: mend_frame_id,
     FaultKind.CHECKSUM_WRONG: mend_checksum,
     FaultKind.VERSION_KEY_WRONG: mend_version_key,
+    FaultKind.CURRENT_VERSION_WRONG: mend_current,
     FaultKind.OBJECT_MISSING: put_back,
     FaultKind.OBJECT_DAMAGED: put_back,
     FaultKind.OBJECT_NOT_PUBLISHED: publish,

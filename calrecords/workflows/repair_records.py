@@ -1,4 +1,4 @@
-"""Mending what the records say: frame IDs, checksums, version keys, and frames they lack."""
+"""Mending what the records say: IDs, checksums, keys, what is current, and frames they lack."""
 
 from __future__ import annotations
 
@@ -94,13 +94,18 @@ def mend_version_key(ground: RepairGround, finding: Finding) -> Done:
     return done(f"recorded as version {theirs}")
 
 
+def mend_current(ground: RepairGround, finding: Finding) -> Done:
+    """Make the newest version the current one."""
+    name, newest = str(finding.what["basename"]), int(finding.what["newest"])
+    if not ground.fixes.current(name, finding.what["current"], newest):
+        return NOT_NEEDED
+    return done("its newest version is the current one again")
+
+
 def adopt(ground: RepairGround, finding: Finding) -> Done:
     """Record what the archive has."""
-    name = str(finding.what["basename"])
-    if ground.is_busy(name):
+    if ground.is_busy(str(finding.what["basename"])):
         return BUSY
-    if ground.frame(finding) is None and ground.fixes.current(name):
-        return done("its newest version is the current one again")
     if finding.what["frame_id"] is None:
         return recover(ground, finding)
     try:

@@ -131,6 +131,27 @@ def test_the_journal_says_who_is_at_what(database, journal, make_intent):
     assert asked.of_names([]) == []
 
 
+def test_frames_whose_newest_version_is_not_current_are_found_once(database, filled, sql):
+    found = reads(database)
+    last = found.last()
+    assert found.displaced(0, last) == []
+    of_frame = "calibration_frame_id = (SELECT id FROM calibration_frames WHERE basename = '{}')"
+    older = "id IN (SELECT min(id) FROM frame_versions GROUP BY calibration_frame_id)"
+    for name, is_current in (("f6", "1 = 0"), ("f3", "1 = 0"), ("f3", older)):
+        edit = f"UPDATE frame_versions SET is_current = ({is_current}) WHERE "
+        sql(edit + of_frame.format(name), "SELECT 1")
+    for limit in (1, 2, 100):
+        pages = [found.displaced(after, after + limit) for after in range(0, last, limit)]
+        frames = [frame for page in pages for frame in page]
+        assert names(frames) == ["f3", "f6"]
+        assert [len(frame.versions) for frame in frames] == [2, 1]
+        assert frames[0].newest.dateobs == START + timedelta(days=1)
+        assert frames[0].current.dateobs == START + timedelta(hours=1)
+    assert names(reads(database, camera="fa0").displaced(0, last)) == ["f6"]
+    assert names(reads(database, since=START + timedelta(days=1)).displaced(0, last)) == ["f3"]
+    assert found.known(["f1", "f6", "nowhere"]) == {"f1", "f6"}
+
+
 def test_files_are_known_by_the_name_or_the_version(database, record, make_version):
     record(make_version("g", version_key="v1", key="a/g.fits"))
     record(make_version("h", "other", version_key="v2", key="a/h.fits"))

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from calrecords.matching import MatchSet
-from calrecords.records import PartialDigest
+from calrecords.records import AuditReads, AuditScope, PartialDigest
 from calrecords.records.correcting import correct_version
 from calrecords.records.importing import Importer, ImportOrder
 from calrecords.records.judging import Statement
@@ -77,6 +77,7 @@ def newest_first(database):
     def read(basename="flat"):
         names = [frame.version.md5[0] for frame in database.versions(basename)]
         assert database.get(basename=basename).version.md5[0] == names[0]
+        assert AuditReads(database, AuditScope()).displaced(0, 999) == []
         return "".join(names)
 
     return read

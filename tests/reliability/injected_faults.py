@@ -281,6 +281,34 @@ def wrong_version_keys(world, cal, frames):
     return change_versions(world, frames, "version_key")
 
 
+def mark_no_version(world, cal, frames):
+    for frame in frames:
+        world.records(
+            (
+                "UPDATE frame_versions SET is_current = (1 = 0) WHERE calibration_frame_id = "
+                "(SELECT id FROM calibration_frames WHERE basename = ?)",
+                frame.basename,
+            )
+        )
+    return filenames(frames)
+
+
+def mark_older_versions(world, cal, frames):
+    """Bring a newer version of each frame in, and have the older one called current."""
+    for frame in frames:
+        same = {"basename": frame.basename, "camera": frame.camera, "dateobs": frame.dateobs}
+        cal.ingest(world.make_frame(**same), is_master=True)
+    mark_no_version(world, cal, frames)
+    for frame in frames:
+        world.records(
+            (
+                "UPDATE frame_versions SET is_current = (1 = 1) WHERE md5 = ?",
+                frame.version.md5,
+            )
+        )
+    return filenames(frames)
+
+
 def another_camera_in_archive(world, cal, frames):
     for frame in frames:
         world.archived(
@@ -478,6 +506,8 @@ FAULTS = (
         (K.VERSION_KEY_WRONG, K.OBJECT_MISSING),
         stores=IN_S3,
     ),
+    Fault("older versions are current", mark_older_versions, (K.CURRENT_VERSION_WRONG,)),
+    Fault("no version is current", mark_no_version, (K.CURRENT_VERSION_WRONG,)),
     Fault(
         "the archive has another camera",
         another_camera_in_archive,

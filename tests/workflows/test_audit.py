@@ -585,6 +585,36 @@ def test_a_report_is_a_table_text_json_and_a_frozen_value(world, ingested):
         ingested.audit_report(99)
 
 
+OF_BIAS_0 = "calibration_frame_id = (SELECT id FROM calibration_frames WHERE basename = 'bias-0')"
+NONE_IS_CURRENT = f"UPDATE frame_versions SET is_current = 0 WHERE {OF_BIAS_0}"
+THE_OLDER_IS_CURRENT = (
+    f"UPDATE frame_versions SET is_current = 1 "
+    f"WHERE id = (SELECT min(id) FROM frame_versions WHERE {OF_BIAS_0})"
+)
+
+
+@on_disk
+@pytest.mark.parametrize(
+    "edits",
+    [
+        (NONE_IS_CURRENT,),
+        (NONE_IS_CURRENT, "DELETE FROM ingestions"),
+        (NONE_IS_CURRENT, THE_OLDER_IS_CURRENT),
+    ],
+)
+@pytest.mark.parametrize("asked", [{}, {"ours": True}, {"camera": "fa01"}, {"parts": ["journal"]}])
+def test_a_frame_whose_newest_version_is_not_current_is_one_fault(asked, edits, world, ingested):
+    with closing(sqlite3.connect(world.places["db"])) as connection, connection:
+        for edit in edits:
+            connection.execute(edit)
+    while not (report := ingested.audit(clock=later(), time_limit=0, **asked)).is_finished:
+        pass
+    assert seen(report) == [("current version wrong", "bias-0.fits")]
+    assert report.notices == ()
+    elsewhere = ingested.audit(clock=later(), **{**asked, "camera": "fa02"})
+    assert seen(elsewhere) == []
+
+
 @on_disk
 def test_an_audit_works_on_postgresql(world, on_postgresql, make_frame):
     with world.connect() as cal:

@@ -366,9 +366,9 @@ def test_bytes_of_a_record_that_was_edited_are_not_taken_for_nobodys(world, inge
     assert ingested.store.find(mask.version.key, mask.version.stored()) is not None
 
 
-def offered_for(cal, target):
+def offered_for(cal, target, as_of=None):
     """Return every frame that is chosen for a target, the best one first."""
-    best = cal.best(target, "BIAS", max_results=9)
+    best = cal.best(target, "BIAS", max_results=9, as_of=as_of)
     return [best.frame, *(one.frame for one in best.alternatives)]
 
 
@@ -380,11 +380,83 @@ def test_a_frame_that_lost_its_current_version_has_one_again(world, ingested, ma
     offered = offered_for(ingested, before[0][0])
     records(world, ("UPDATE frame_versions SET is_current = 0",))
     done = repaired(ingested)
-    assert states(done) == dict.fromkeys(("bias-0", "bias-1", "bias-2", "mask"), "done")
+    names = [f"{name}.fits" for name in ("bias-0", "bias-1", "bias-2", "mask")]
+    assert states(done) == dict.fromkeys(names, "done")
     assert [ingested.versions(name) for name in ("bias-1", "mask")] == before
     assert ingested.get(basename="bias-1") == before[0][0]
     assert offered_for(ingested, before[0][0]) == offered
     assert seen(ingested.audit(depth="full", clock=later(), anew=True)) == []
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def behind(request, world):
+    """Return a function that runs statements in the records, which are in each database in turn."""
+    if request.param == "sqlite":
+        yield lambda *statements: records(world, *((one,) for one in statements))
+        return
+    server = request.getfixturevalue("postgresql_server")
+    world.db = server.migrated()
+    yield lambda *statements: server.sql(world.db, *statements)
+    server.give_back(world.db)
+
+
+OLDER = "SELECT min(id) FROM frame_versions GROUP BY calibration_frame_id HAVING count(*) = 2"
+NEWER = OLDER.replace("min", "max")
+CALL_THE_OLDER_CURRENT = (
+    f"UPDATE frame_versions SET is_current = (1 = 0) WHERE id IN ({NEWER})",
+    f"UPDATE frame_versions SET is_current = (1 = 1) WHERE id IN ({OLDER})",
+)
+OFFER_THE_OLDER = (
+    f"DELETE FROM selection_index WHERE version_id IN ({NEWER})",
+    f"UPDATE selection_index SET known_until = NULL WHERE version_id IN ({OLDER})",
+)
+
+
+@on_disk
+@pytest.mark.parametrize("edit_index", [(), OFFER_THE_OLDER])
+def test_a_frame_of_which_an_older_version_is_current_gets_its_newest_back(
+    edit_index, world, behind, make_frame
+):
+    with world.connect() as cal:
+        for seed in (1, 2):
+            cal.ingest(make_frame(basename="bias-0", seed=seed), is_master=True)
+            cal.register(make_frame(basename="mask", obstype="BPM", seed=seed), is_master=True)
+            cal.ingest(make_frame(basename="bias-1", seed=0), is_master=True)
+        newest = cal.get(basename="bias-0")
+        before = [cal.versions(name) for name in ("bias-0", "mask")]
+        offered = offered_for(cal, newest)
+        behind(*CALL_THE_OLDER_CURRENT, *edit_index)
+        assert [cal.get(basename=name) for name in ("bias-0", "mask")] == [b for _, b in before]
+        then, was_offered = datetime.now(UTC), offered_for(cal, newest)
+        assert (was_offered == offered) == (not edit_index)
+        names = ["bias-0.fits", "mask.fits"]
+        for depth in ("quick", "full"):
+            report = cal.audit(depth=depth, clock=later(), anew=True)
+            assert seen(report) == [("current version wrong", name) for name in names]
+        for state in ("done", "not needed"):
+            done = cal.repair(report, apply=True, force=True)
+            assert states(done) == dict.fromkeys(names, state)
+            assert [cal.versions(name) for name in ("bias-0", "mask")] == before
+            assert [cal.get(basename=name) for name in ("bias-0", "mask")] == [a for a, _ in before]
+            assert offered_for(cal, newest) == offered
+            assert offered_for(cal, newest, as_of=then) == was_offered
+        assert seen(cal.audit(depth="full", clock=later(), anew=True)) == []
+
+
+@on_disk
+def test_a_frame_that_got_another_version_since_is_left_to_the_next_audit(
+    world, behind, make_frame
+):
+    with world.connect() as cal:
+        for seed in (1, 2):
+            cal.ingest(make_frame(basename="bias-0", seed=seed), is_master=True)
+        behind(*CALL_THE_OLDER_CURRENT)
+        report = cal.audit(clock=later())
+        newest = cal.ingest(make_frame(basename="bias-0", seed=3), is_master=True).frame
+        assert states(cal.repair(report, apply=True, force=True)) == {"bias-0.fits": "not needed"}
+        assert cal.get(basename="bias-0") == newest
+        assert offered_for(cal, newest) == [newest]
+        assert seen(cal.audit(depth="full", clock=later(), anew=True)) == []
 
 
 @on_disk
