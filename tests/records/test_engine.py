@@ -156,12 +156,12 @@ def test_each_connection_of_a_sqlite_file_is_set_up(sqlite_database):
 def test_a_file_with_an_unsafe_write_ahead_log_goes_back_to_a_rollback_journal(
     sqlite_files, caplog
 ):
+    if sqlite3.sqlite_version_info >= (3, 51, 3):
+        pytest.skip("this SQLite's write-ahead log is safe")
     place = sqlite_files.migrated()
     assert sqlite_files.sql(place, "PRAGMA journal_mode = wal") == [("wal",)]
     database = RecordDatabase(place)
     with database.read() as connection:
-        if connection.dialect.dbapi.sqlite_version_info >= (3, 51, 3):
-            pytest.skip("this SQLite's write-ahead log is safe")
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "persist"
     database.close()
     assert caplog.records == []
