@@ -37,7 +37,10 @@ MADE_UP = {
     "topsecret",
 }
 SIGNED = ("X-Amz-Signature", "X-Amz-Security-Token", "Signature", "sig")
-LISTENED_TO = ("calrecords", "urllib3", "requests", "psycopg")
+LISTENED_TO = {
+    **dict.fromkeys(("calrecords", "urllib3", "requests", "psycopg"), logging.DEBUG),
+    **dict.fromkeys(("botocore", "boto3"), logging.INFO),  # at DEBUG botocore shows what it signs
+}
 PACKAGE = str(Path(__file__).parents[1] / "calrecords")
 SHORTEST = 12
 
@@ -160,9 +163,9 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "shows_secrets(reason): shows what others must not")
     if config.getoption("benchmark_enable", default=False):
         return  # logging costs time
-    for name in LISTENED_TO:
+    for name, level in LISTENED_TO.items():
         logger = logging.getLogger(name)
-        logger.setLevel(logging.DEBUG)
+        logger.setLevel(level)
         logger.addHandler(listener)
 
 
@@ -192,8 +195,9 @@ def pytest_runtest_makereport(item, call):
     if call.when == "teardown":
         folder = item.funcargs.get("tmp_path") if hasattr(item, "funcargs") else None
         for file in folder.rglob("*.sqlite") if folder is not None else ():
-            with suppress(OSError):  # a test may have made it a folder, or closed it to us
-                listener.hear("records", file.read_bytes().decode("latin-1"))
+            with suppress(OSError):  # a test may have closed it to us
+                if file.is_file():  # nor wait for what nobody writes into a pipe
+                    listener.hear("records", file.read_bytes().decode("latin-1"))
     if report.passed and not item.get_closest_marker("shows_secrets"):
         where = listener.leaks()
         if where:

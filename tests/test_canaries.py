@@ -51,6 +51,9 @@ def test_in_a_log(token):
 def test_in_a_log_of_others():
     logging.getLogger("urllib3.connectionpool").debug("GET /a?X-Amz-Signature=SECRET")
 
+def test_in_a_log_of_s3():
+    logging.getLogger("botocore.credentials").info("found %s", SECRET)
+
 def test_in_a_logged_traceback():
     try:
         raise ValueError(SECRET)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import stat
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,6 +66,7 @@ def make_engine(url: URL, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> Engi
         engine = sa.create_engine(
             url, connect_args={"timeout": float(BUSY_TIMEOUT_S), "isolation_level": None}
         )
+        event.listen(engine, "do_connect", _demand_file)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "close", _tidy_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -123,6 +126,18 @@ def set_journal_mode(connection: sqlite3.Connection, mode: str, wait_s: float) -
             if time.monotonic() > give_up:
                 return False
         time.sleep(0.01)
+
+
+def _demand_file(_dialect: Any, _record: Any, arguments: Any, _named: Any) -> None:
+    """Let SQLite open no pipe and no device: it takes them for a disk that cannot be read."""
+    file = Path(arguments[0])
+    try:
+        kind = file.stat().st_mode
+    except OSError:
+        return  # a new file, or one that SQLite says the trouble of
+    if not stat.S_ISREG(kind):
+        msg = f"cannot open {file}: it is no regular file; change CALRECORDS_DB_URL"
+        raise ConfigurationError(msg)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import exc
@@ -15,9 +16,14 @@ HOW_TO_WRITE = "write sqlite:///FILE or postgresql://USER@HOST/NAME"
 _HALF_A_URL = re.compile(
     r"(sqlite|postgres(ql)?)(\+\w+)?(:|//)|/{0,2}[^/:@]+:[^@]*@[^/]", re.IGNORECASE
 )
-_KEYWORDS = re.compile(
-    r"\s*(host|hostaddr|port|dbname|user|service)\s*=|.*\bpassword\s*=", re.DOTALL
+_NAMES_WITH_VALUES = re.compile(
+    r"\s*(export\s+)?(host|hostaddr|port|dbname|user|service|PG\w+|CALRECORDS_\w+)\s*="
+    r"|\s*\w+\s*=[^/.]*$|.*password\s*=",
+    re.DOTALL | re.IGNORECASE,
 )
+"""What libpq or a shell would read; a file that has such a name is written ``./NAME=VALUE``."""
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 _NO_FILE = frozenset({"", ":memory:"})
 
 
@@ -35,12 +41,18 @@ def database_url(database: str | Path) -> URL:
     if isinstance(database, Path):
         return _sqlite_url(str(database))
     if "://" not in database:
-        if _HALF_A_URL.match(database) or _KEYWORDS.match(database):
+        if _HALF_A_URL.match(database) or _NAMES_WITH_VALUES.match(database):
             raise ConfigurationError(f"CALRECORDS_DB_URL cannot be read; {HOW_TO_WRITE}")
         return _sqlite_url(database)
     url = _parsed(database)
     kind = url.get_backend_name()
     if kind in {"postgresql", "postgres"}:
+        if _NO_TEXT.search(database):
+            msg = (
+                "CALRECORDS_DB_URL holds bytes that are no UTF-8; write it in UTF-8, or the "
+                "password into ~/.pgpass"
+            )
+            raise ConfigurationError(msg)
         if "@" in f"{url.host}{url.database}{_not_an_option(database)}":
             msg = (
                 "CALRECORDS_DB_URL has one @ too many; in a password write %40 for @, %3F for ?, "
@@ -59,7 +71,8 @@ def database_url(database: str | Path) -> URL:
 
 def shown(url: URL) -> str:
     """Return a database URL as it may be shown: without password and options."""
-    return url.set(query={}).render_as_string(hide_password=True)
+    readable = (url.database or "").encode(errors="backslashreplace").decode()
+    return url.set(query={}, database=readable or None).render_as_string(hide_password=True)
 
 
 def _not_an_option(database: str) -> str:
@@ -69,11 +82,10 @@ def _not_an_option(database: str) -> str:
 
 
 def _parsed(database: str) -> URL:
-    try:
+    with suppress(exc.ArgumentError, ValueError):
         return make_url(database)
-    except (exc.ArgumentError, ValueError):
-        msg = f"CALRECORDS_DB_URL cannot be read; {HOW_TO_WRITE}"
-        raise ConfigurationError(msg) from None
+    msg = f"CALRECORDS_DB_URL cannot be read; {HOW_TO_WRITE}"
+    raise ConfigurationError(msg)  # out here, so that it holds nothing of what was written
 
 
 def _sqlite_url(file: str) -> URL:

@@ -1,6 +1,9 @@
 """A database that cannot be used says so, ends with what to type, and is left as it was."""
 
+import os
+import socket
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -121,7 +124,6 @@ def damaged(file):
     [
         (lambda file: file.write_text("not a database" * 500), SchemaError, "no SQLite database"),
         (damaged, SchemaError, "or a damaged one"),
-        (lambda file: file.mkdir(), ConfigurationError, "cannot open"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_so(tmp_path, fill, kind, says, verb):
@@ -130,6 +132,37 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path, fill, kind, says, verb):
     with closing(RecordDatabase(file)) as database, pytest.raises(kind, match=says) as raised:
         getattr(database, verb)()
     assert "CALRECORDS_DB_URL" in str(raised.value)
+
+
+def leave_socket(file):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(file))
+
+
+@pytest.mark.parametrize("verb", ["open", "check", "upgrade", "revision", "count"])
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, Path.mkdir, lambda file: file.symlink_to(os.devnull), leave_socket],
+    ids=["pipe", "folder", "device", "socket"],
+)
+def test_what_is_no_file_is_refused_at_once(tmp_path, monkeypatch, make, verb):
+    monkeypatch.chdir(tmp_path)  # the whole name of a socket may be too long
+    make(Path("records.sqlite"))
+    with closing(RecordDatabase("records.sqlite")) as database:
+        with pytest.raises(ConfigurationError) as raised:
+            getattr(database, verb)()
+        assert str(raised.value) == (
+            f"cannot open {database.file}: it is no regular file; change CALRECORDS_DB_URL"
+        )
+    assert [file.name for file in tmp_path.iterdir()] == ["records.sqlite"]
+
+
+@pytest.mark.parametrize("name", ["nuit-\udce9t\udce9.sqlite", "a=b.sqlite", "50%.sqlite", "é?#"])
+def test_a_file_of_any_name_keeps_records(tmp_path, name):
+    with closing(RecordDatabase(str(tmp_path / name))) as database:
+        database.open()
+        assert (database.count(), database.file) == (0, tmp_path / name)
+        assert database.place.encode()
 
 
 def test_a_folder_that_cannot_be_made_is_a_settings_fault(tmp_path):

@@ -21,6 +21,9 @@ HERE = Path.cwd()
         ("~/records.sqlite", f"sqlite:///{HOME}/records.sqlite"),
         (Path("~/records.sqlite"), f"sqlite:///{HOME}/records.sqlite"),
         ("night 1/records.sqlite", f"sqlite:///{HERE}/night 1/records.sqlite"),
+        ("night=1/records.sqlite", f"sqlite:///{HERE}/night%3D1/records.sqlite"),
+        ("night=1.sqlite", f"sqlite:///{HERE}/night%3D1.sqlite"),
+        ("./night=1", f"sqlite:///{HERE}/night%3D1"),
         ("sqlite:////data/records.sqlite", "sqlite:////data/records.sqlite"),
         ("sqlite:///records.sqlite", f"sqlite:///{HERE}/records.sqlite"),
         ("sqlite+pysqlite:////data/records.sqlite", "sqlite:////data/records.sqlite"),
@@ -77,8 +80,13 @@ def test_refuses_what_is_no_database_for_records(written, says):
     with pytest.raises(ConfigurationError) as refused:
         database_url(written)
     assert says in str(refused.value)
-    assert "secret" not in str(refused.value)
+    assert "secret" not in f"{refused.value} {hidden(refused.value)}"
     assert refused.value.__cause__ is None
+
+
+def hidden(error):
+    """Return what an error came up in, which a debugger shows though a traceback does not."""
+    return "" if error.__context__ is None else repr(error.__context__)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +98,15 @@ def test_refuses_what_is_no_database_for_records(written, says):
         "host=db.example.org password=hunter2 dbname=records",
         "sslmode=require password=hunter2 dbname=records",
         "passfile=/etc/pass password = 'hunter2'",
+        "PGPASSWORD=hunter2",
+        "PGPASSWORD=hunter2/a.b",
+        "export PGPASSWORD=hunter2",
+        "CALRECORDS_DB_URL=//me:hunter2@host/records",
+        "CALRECORDS_DB_URL=postgresql://me:hunter2@host/records",
+        "pw=hunter2",
+        "postgresql://me:hunter2\udcff@host/records",
+        "postgresql://me@host/records?password=hunter2\udcff",
+        "postgresql://me:hunter2\udcff@host:port/records",
         "me:hunter2@host/records",
         "//me:hunter2@host/records",
         "postgresql//me:hunter2@host/records",
@@ -98,4 +115,11 @@ def test_refuses_what_is_no_database_for_records(written, says):
 def test_a_password_that_is_not_encoded_is_refused_without_a_word_of_it(database):
     with pytest.raises(ConfigurationError, match="CALRECORDS_DB_URL") as caught:
         database_url(database)
-    assert [part for part in ("p@ss", "ss@host", "hunter2") if part in str(caught.value)] == []
+    said = f"{caught.value} {hidden(caught.value)}"
+    assert [part for part in ("p@ss", "ss@host", "hunter2") if part in said] == []
+
+
+def test_a_file_whose_name_is_no_utf_8_is_shown_with_what_it_is_made_of():
+    url = database_url("/data/nuit-\udce9t\udce9.sqlite")
+    assert url.database == "/data/nuit-\udce9t\udce9.sqlite"
+    assert shown(url) == "sqlite:////data/nuit-%5Cudce9t%5Cudce9.sqlite"
