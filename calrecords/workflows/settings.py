@@ -7,6 +7,7 @@ TOML file a setting has the same name in lower case, for example ``api_root``.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tomllib
@@ -26,6 +27,8 @@ from calrecords.workflows.setting_values import (
     read_text,
     read_words,
 )
+
+log = logging.getLogger(__name__)
 
 MASK = "********"
 CONFIG_NAME = "calrecords.toml"
@@ -315,6 +318,9 @@ class Settings:
                     msg = f"{path}: no such file; CALRECORDS_CONFIG names it"
                     raise ConfigurationError(msg) from None
             except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+                if not named and _is_closed(path.parent):
+                    log.info("%s may not be entered: no settings are read from there", path.parent)
+                    continue
                 msg = f"{path}: cannot be read as settings: {error}"
                 raise ConfigurationError(msg) from None
         return None, {}
@@ -362,6 +368,17 @@ def _files(named: str | None, folder: Path) -> list[Path]:
     if named:
         return [Path(named)]
     return [folder / CONFIG_NAME, _of_user(platformdirs.user_config_dir) / CONFIG_NAME]
+
+
+def _is_closed(folder: Path) -> bool:
+    """Return whether we may not look up any name in a folder, whatever it holds."""
+    try:
+        os.stat(f"{folder}/.")  # noqa: PTH116 - a Path drops the dot, which is what is asked for
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _signature(path: Path) -> tuple[str, int, int] | None:

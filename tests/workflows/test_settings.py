@@ -1,5 +1,8 @@
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -151,6 +154,57 @@ def test_a_broken_file_or_an_unknown_name_is_refused(toml, said, read):
 def test_a_named_file_must_be_there(read, tmp_path):
     with pytest.raises(ConfigurationError, match="CALRECORDS_CONFIG"):
         read(environment={"CALRECORDS_CONFIG": str(tmp_path / "nowhere.toml")})
+
+
+@pytest.fixture
+def open_folder():
+    """Return a folder that other users may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def as_another_user(ask):
+    """Return what another user is answered, or an ordinary one if this is no administrator."""
+    heard, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            answer = ask()
+        except Exception as error:  # whatever it is, the test tells of it
+            answer = f"{type(error).__name__}: {error}"
+        os.write(told, answer.encode())
+        os._exit(0)
+    os.close(told)
+    os.waitpid(child, 0)
+    with open(heard) as answers:  # noqa: PTH123 - a pipe
+        return answers.read()
+
+
+def test_a_folder_that_may_not_be_entered_holds_no_settings(open_folder):
+    folder = open_folder / "closed"
+    folder.mkdir()
+    (folder / "calrecords.toml").write_text('bucket = "from-file"')
+    environment = {"HOME": "/nowhere"}
+
+    def ask():
+        return f"{Settings({}, environment, folder)['bucket']}"
+
+    assert as_another_user(ask) == "from-file"
+    folder.chmod(0)
+    assert as_another_user(ask) == "None"
+    named = {"config": str(folder / "calrecords.toml")}
+    said = as_another_user(lambda: str(Settings(dict(named), environment, folder)))
+    assert said.startswith(f"ConfigurationError: {named['config']}: cannot be read as settings: ")
+
+
+def test_a_file_that_may_not_be_read_is_not_passed_over(open_folder):
+    file = open_folder / "calrecords.toml"
+    file.touch(0)
+    said = as_another_user(lambda: str(Settings({}, {"HOME": "/nowhere"}, open_folder)))
+    assert said.startswith(f"ConfigurationError: {file}: cannot be read as settings: ")
 
 
 def test_secrets_are_masked_wherever_settings_are_shown(read):
