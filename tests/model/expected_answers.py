@@ -118,11 +118,10 @@ def _unrecorded(pipeline):
 
 def _unknown(pipeline):
     """Return where bytes are that an ingestion of ours left, and that nobody refers to."""
-    folders = {frame.camera for frame in pipeline.frames.values()}
     for row in pipeline.rows.values():
         sample, shared = row.sample, pipeline.shared
         is_left = row.state is IngestionState.FAILED and sample in shared.kept
-        if not is_left or sample.camera not in folders or pipeline.version(sample) is not None:
+        if not is_left or pipeline.version(sample) is not None:
             continue
         if shared.archived_at(sample) is None:
             yield shared.key_of(sample)
