@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from calrecords.filestore.s3_impostors import NotFromS3Error
 from calrecords.testing._s3_faults import S3_KINDS
 from calrecords.testing.s3_server import LoopbackS3, ObjectVersion
 
@@ -192,9 +193,12 @@ def test_a_get_meets_a_fault():
         s3.faults.add("drip", method="GET", seconds=0.001)
         assert client.get_object(**named)["Body"].read() == b"x" * 100
         s3.faults.add("login-page", method="GET")
-        answer = client.get_object(**named)
-        assert answer["ContentType"] == "text/html"
-        assert b"Log in" in answer["Body"].read()
+        with urllib.request.urlopen(f"{s3.endpoint_url}/{s3.bucket}/a", timeout=10) as answer:
+            assert answer.headers["Content-Type"] == "text/html"
+            assert b"Log in" in answer.read()
+        s3.faults.add("login-page", method="GET")
+        with pytest.raises(NotFromS3Error):
+            client.get_object(**named)
         s3.faults.add("truncated", method="GET")
         body = client.get_object(**named)["Body"]
         with pytest.raises(Exception, match=r"(?i)reset|incomplete|broken"):
