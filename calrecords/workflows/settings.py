@@ -36,8 +36,6 @@ _APPLICATION = "calrecords"
 _HALF_A_LOGIN = re.compile(r"password\s*=|^/{0,2}[^/:@]+(:|//)[^@]*@", re.IGNORECASE)
 """What is no URL, and was meant as one with a password in it."""
 
-_NOT_PICKLED = "settings may be secret, and are not pickled; read them in each process"
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -190,8 +188,25 @@ def header_settings() -> dict[str, Setting]:
     return settings
 
 
+class _NotPickled:
+    """What may hold secrets, and so refuses to be pickled."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        msg = "settings may be secret, and are not pickled; read them in each process"
+        raise TypeError(msg)
+
+
 @dataclass(frozen=True, slots=True)
-class Value:
+class Value(_NotPickled):
     """A setting's value, and where it came from.
 
     Attributes
@@ -218,21 +233,11 @@ class Value:
             return ",".join(self.value)
         return _without_password(str(self.value))
 
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled.
-
-        Raises
-        ------
-        TypeError
-            Always.
-        """
-        raise TypeError(_NOT_PICKLED)
-
     def __repr__(self) -> str:
         return f"Value({self.setting.name}={self.shown()!r}, source={self.source!r})"
 
 
-class Settings:
+class Settings(_NotPickled):
     """All settings, each with its source.
 
     Parameters
@@ -266,16 +271,6 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name].value
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled.
-
-        Raises
-        ------
-        TypeError
-            Always.
-        """
-        raise TypeError(_NOT_PICKLED)
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{v.setting.name}={v.shown()!r}' for v in self.values())})"
