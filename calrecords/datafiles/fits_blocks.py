@@ -31,11 +31,14 @@ MAX_HDUS = 1_000
 """HDUs of a file."""
 MAX_AXES = 32
 """Axes of an array; the FITS Standard allows 999, and no camera writes more than a few."""
+MAX_FIELDS = 999
+"""Columns of a table (FITS Standard 4.0, section 7.3.1)."""
 MAX_PADDING_BYTES = 1 << 20
 """Zero bytes or blanks after the last HDU, as tapes and some disk copies leave them."""
 
 _READ_BYTES = 16 * BLOCK_BYTES
 _BITPIX = frozenset({8, 16, 32, 64, -32, -64})
+_MOST = {"TFIELDS": MAX_FIELDS, "ZNAXIS": MAX_AXES}
 _NOT_TEXT = re.compile(rb"[^\x20-\x7e]")
 
 RawHeader = Mapping[str, HeaderValue | UnreadableValue]
@@ -137,6 +140,7 @@ def _read_hdu(file: BlockSource, path: Path, index: int, start: int, size: int) 
     header = read_cards(text)
     if index == 0 and header["SIMPLE"] is not True:
         raise _invalid(path, "its SIMPLE is not T, so it does not claim to follow the standard")
+    _demand_counts(header, path, index)
     used = len(text) + CARD_BYTES
     data_start = start + -(-used // BLOCK_BYTES) * BLOCK_BYTES
     end = data_start + -(-_data_bytes(header, path, index) // BLOCK_BYTES) * BLOCK_BYTES
@@ -144,6 +148,13 @@ def _read_hdu(file: BlockSource, path: Path, index: int, start: int, size: int) 
         what = f"HDU {index} goes from byte {start} to {end}, and the file has {size}"
         raise _invalid(path, f"it is cut short: {what}")
     return Hdu(index, start, data_start, end, header)
+
+
+def _demand_counts(header: RawHeader, path: Path, index: int) -> None:
+    """Refuse counts that do not say how long the data is, and that readers loop over."""
+    for keyword, most in _MOST.items():
+        if isinstance(header.get(keyword), int):
+            whole_number(header, keyword, path, index, most=most)
 
 
 def _read_header_text(file: BlockSource, path: Path, index: int, start: int) -> str:

@@ -82,6 +82,9 @@ HOSTILE = {
     "an endless axis": ({"NAXIS": 1, "NAXIS1": 10**25}, "NAXIS1 = 10"),
     "endless axes": ({"NAXIS": 2, "NAXIS1": 10**18, "NAXIS2": 10**18}, "cut short"),
     "a negative group count": ({"NAXIS": 1, "NAXIS1": 1, "GCOUNT": -1}, "GCOUNT = -1"),
+    "endless columns": ({"NAXIS": 0, "TFIELDS": 2**31 - 1}, "TFIELDS = 2147483647"),
+    "a negative column count": ({"NAXIS": 0, "TFIELDS": -1}, "TFIELDS = -1"),
+    "endless axes of an image in a table": ({"NAXIS": 0, "ZNAXIS": 10**9}, "ZNAXIS = 10"),
     "a huge heap": ({"NAXIS": 1, "NAXIS1": 1, "PCOUNT": 10**15}, "cut short"),
     "SIMPLE is F": ({"SIMPLE": False}, "SIMPLE is not T"),
 }
